@@ -1,0 +1,12 @@
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The `node` of the development dependencies is left out: the image has its own.
+RUN npm ci --omit=dev
+COPY server ./server
+COPY migrations ./migrations
+COPY public ./public
+USER node
+EXPOSE 3000
+CMD ["node", "server/main.ts"]

@@ -1,0 +1,204 @@
+import { randomInt } from 'node:crypto';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { repeat, systemClock } from './clock.ts';
+import { ConfigError, type Settings } from './config.ts';
+import type { AppContext } from './context.ts';
+import { createTokenKeys } from './crypto/jwt.ts';
+import { deriveKey } from './crypto/keyed-hash.ts';
+import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
+import { MemoryStore } from './ephemeral/memory.ts';
+import { RedisStore } from './ephemeral/redis.ts';
+import type { Extension, Medallion } from './extension.ts';
+import { getCurrentUser, requireRole, verifyJwt } from './http/authenticate.ts';
+import { refuseBrokenRequest } from './http/broken-request.ts';
+import { createHttpApp, type ExtraRouter } from './http/router.ts';
+import { createLog } from './log.ts';
+import { createConsoleSms } from './messaging/console-sms.ts';
+import { Outbox } from './messaging/outbox.ts';
+import type { SmsSender } from './messaging/sms-sender.ts';
+import { createTwilioSms } from './messaging/twilio-sms.ts';
+import { createWebhookSms } from './messaging/webhook-sms.ts';
+import { createMetrics } from './metrics.ts';
+import { Connections } from './realtime/connections.ts';
+import { createGateway } from './realtime/gateway.ts';
+import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/messages.ts';
+import { Blacklist } from './revocation/blacklist.ts';
+import { RevocationFeed } from './revocation/revocation-feed.ts';
+import { migrate, openDatabase } from './store/database.ts';
+import { removeExpiredRows } from './use-cases/remove-expired-rows.ts';
+
+const CLEANUP_INTERVAL_MS = 10 * 60 * 1000;
+/** A client that sends its request slower than this holds a connection for nothing. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+const SERVER_OPTIONS: ServerOptions = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  headersTimeout: REQUEST_TIMEOUT_MS,
+  // Anything else that asks for an upgrade (h2c) is answered in HTTP/1.1 as if it had not.
+  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+};
+
+const STORE_PATIENCE_MS = 2000;
+/** A stopping node finishes what is under way, but no slower than this. */
+const CLOSE_PATIENCE_MS = 6000;
+
+/** What a test, or a team that embeds Medallion, puts in the place of our own. */
+export interface Overrides extends Partial<Pick<AppContext, 'clock' | 'log'>> {
+  extensions?: Extension[];
+}
+
+export interface App {
+  /** Not listening yet. */
+  server: Server;
+  context: AppContext;
+  /** Refuses what is new, closes the sockets, finishes what is under way, then lets go of everything. */
+  close: () => Promise<void>;
+}
+
+/** Builds the whole service and brings the schema up to date. The only place where things are constructed. */
+export async function createApp(settings: Settings, overrides: Overrides = {}): Promise<App> {
+  const { databaseUrl } = settings.secrets;
+  if (databaseUrl === undefined) throw new ConfigError(['DATABASE_URL: is required']);
+  await migrate(databaseUrl);
+  const state = { isDraining: false };
+  const context = createContext(settings, overrides, () => state.isDraining);
+  const release = async () => {
+    state.isDraining = true;
+    context.revocations.stop();
+    await Promise.all([context.ephemeral.close(), context.db.destroy()]);
+  };
+  try {
+    await context.revocations.start();
+    if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
+      context.log.warn('redis is not reached yet, starting without it');
+    }
+    const { server, stop } = assemble(context, await runExtensions(context, overrides));
+    const close = async () => {
+      state.isDraining = true;
+      await stop();
+      await release();
+    };
+    return { server, context, close };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+interface Extended {
+  routers: ExtraRouter[];
+  messages: MessageTypes;
+}
+
+/** The two edges on one HTTP server, and what runs by itself. */
+function assemble(context: AppContext, { routers, messages }: Extended) {
+  const connections = new Connections(context);
+  context.revocations.onRevocation((revocation) => {
+    connections.revoke(revocation);
+  });
+  const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
+  server.on('clientError', refuseBrokenRequest);
+  server.on('upgrade', createGateway({ ctx: context, connections, messages }));
+  const stopCleanup = repeat(context.clock, CLEANUP_INTERVAL_MS, {
+    task: () => removeExpiredRows(context),
+    onError: (error) => {
+      context.log.warn({ err: error }, 'expired rows are not removed yet');
+    },
+  });
+  const stop = async () => {
+    stopCleanup();
+    const closed = closeServer(server);
+    await connections.closeAll('draining');
+    await closed;
+  };
+  return { server, stop };
+}
+
+function createContext(
+  { config, secrets }: Settings,
+  overrides: Overrides,
+  isDraining: () => boolean,
+): AppContext {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? createLog(config);
+  const db = openDatabase(secrets.databaseUrl ?? '', config.databasePoolSize);
+  const ephemeral = createEphemeralStore({ config, secrets }, { log, clock });
+  const revocations = new RevocationFeed({ config, ephemeral, db, clock, log });
+  const outbox = config.smsProvider === 'console' ? new Outbox() : null;
+  return {
+    config,
+    clock,
+    log,
+    db,
+    ephemeral,
+    outbox,
+    isDraining,
+    metrics: createMetrics(),
+    phoneKeys: createTokenKeys('phone', secrets.jwtSecretKeys),
+    codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
+    generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
+    sms: createSms({ config, secrets }, { log, clock, outbox }),
+    revocations,
+    blacklist: new Blacklist({ ephemeral, db, clock, log, revocations, isDraining }),
+    limiters: {
+      otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
+      otpPerIp: ephemeral.createLimiter({ name: 'otp-ip', ...config.otpLimitPerIp }),
+    },
+  };
+}
+
+function createEphemeralStore(
+  { config, secrets }: Settings,
+  { log, clock }: Pick<AppContext, 'log' | 'clock'>,
+): EphemeralStore {
+  if (secrets.redisUrl !== undefined) {
+    return new RedisStore({ url: secrets.redisUrl, keyPrefix: config.redisKeyPrefix, log });
+  }
+  log.info(
+    'no REDIS_URL: codes, limits and the blacklist live in this process, for this node alone',
+  );
+  return new MemoryStore(clock);
+}
+
+function createSms(
+  { config, secrets }: Settings,
+  { log, clock, outbox }: Pick<AppContext, 'log' | 'clock' | 'outbox'>,
+): SmsSender {
+  if (outbox !== null) return createConsoleSms({ log, outbox, clock });
+  return config.smsProvider === 'twilio'
+    ? createTwilioSms(log, { baseUrl: config.twilioBaseUrl, ...secrets.twilio })
+    : createWebhookSms({ log, clock }, secrets.smsWebhook);
+}
+
+async function runExtensions(
+  context: AppContext,
+  { extensions = [] }: Overrides,
+): Promise<Extended> {
+  const routers: ExtraRouter[] = [];
+  const messages = new Map(BUILT_IN_MESSAGES);
+  const medallion: Medallion = {
+    context,
+    addRouter: (path, router) => routers.push({ path, router }),
+    addMessage: (type, definition) => messages.set(type, defineMessage(definition)),
+    verifyJwt: verifyJwt(context),
+    getCurrentUser,
+    requireRole,
+  };
+  for (const extend of extensions) await extend(medallion);
+  return { routers, messages };
+}
+
+/** Resolves when the last answer has been sent, or when there has been time enough for it. */
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const deadline = setTimeout(() => {
+    server.closeAllConnections();
+  }, CLOSE_PATIENCE_MS).unref();
+  // Those that are idle only after their last answer are closed as well.
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+  }, 50);
+  await new Promise((resolve) => server.close(resolve));
+  clearInterval(idle);
+  clearTimeout(deadline);
+}

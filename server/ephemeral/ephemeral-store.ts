@@ -1,0 +1,69 @@
+/** A value that a command took away or replaced, and how long it had left to live. */
+export interface Taken {
+  value: string;
+  ttlMs: number;
+}
+
+export interface LimiterOptions {
+  name: string;
+  /** So many `consume` calls in so many seconds for one key. */
+  points: number;
+  seconds: number;
+}
+
+export interface LimiterAnswer {
+  isAllowed: boolean;
+  remaining: number;
+  /** Until the count starts anew. */
+  resetMs: number;
+}
+
+/** Counts uses of a key in a window of time, for all nodes that share the store. */
+export interface Limiter {
+  readonly options: LimiterOptions;
+  consume(key: string): Promise<LimiterAnswer>;
+  /** Gives one use back. */
+  reward(key: string): Promise<void>;
+}
+
+export interface Subscriber {
+  onMessage: (message: string) => void;
+  /** Messages come from now on; those before may have been lost. Again after every interruption. */
+  onSubscribed: () => void;
+}
+
+/**
+ * What is shared between nodes and may be lost: every value has an end, and PostgreSQL is the truth.
+ * Each command is atomic and concerns one key. Where the store cannot answer in time, every method
+ * rejects with `service_unavailable`.
+ */
+export interface EphemeralStore {
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string, ttlMs: number): Promise<void>;
+  /** Sets where there is nothing; tells whether it did. */
+  setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean>;
+  /** Sets, and gives what was there before. */
+  replace(key: string, value: string, ttlMs: number): Promise<Taken | null>;
+  delete(key: string): Promise<void>;
+  /** Deletes where the value is the expected one: of many callers with it, one gets it. */
+  takeIfEqual(key: string, expected: string): Promise<Taken | 'absent' | 'different'>;
+  /** Adds one to a count that lives `ttlMs` from its first; null, and nothing is changed, at `max`. */
+  increment(key: string, limits: { ttlMs: number; max: number }): Promise<number | null>;
+  /** Starts the life of a key anew, if there is one. */
+  renew(key: string, ttlMs: number): Promise<void>;
+  /** Takes one off, never below zero, and leaves the life of the count as it is. */
+  decrement(key: string): Promise<void>;
+  /** What is left of a key's life; null where there is no such key. */
+  ttlMs(key: string): Promise<number | null>;
+  createLimiter(options: LimiterOptions): Limiter;
+  publish(channel: string, message: string): Promise<void>;
+  /** Hears what any node publishes, this one included, whenever the store can be reached. */
+  subscribe(channel: string, subscriber: Subscriber): void;
+  /** Calls `listener` each time the store answers anew, and may have lost, or not been told, something. */
+  onConnected(listener: () => void): void;
+  /** Resolves when the store is reached and subscribed to, or, with false, after `patienceMs`. */
+  waitUntilConnected(patienceMs: number): Promise<boolean>;
+  /** Resolves if the store answers now. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,143 @@
+import { EventEmitter } from 'node:events';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Clock } from '../clock.ts';
+import type {
+  EphemeralStore,
+  Limiter,
+  LimiterOptions,
+  Subscriber,
+  Taken,
+} from './ephemeral-store.ts';
+import { createLimiter } from './limiter.ts';
+
+interface Entry {
+  value: string;
+  expiresAt: number;
+}
+
+const SWEEP_INTERVAL_MS = 30_000;
+
+/** The ephemeral store of a single node: what Redis is to several, lost when the process ends. */
+export class MemoryStore implements EphemeralStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #channels = new EventEmitter();
+  readonly #clock: Clock;
+  #cancelSweep: () => void;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#cancelSweep = this.#scheduleSweep();
+  }
+
+  get(key: string): Promise<string | null> {
+    return Promise.resolve(this.#find(key)?.value ?? null);
+  }
+
+  set(key: string, value: string, ttlMs: number): Promise<void> {
+    this.#entries.set(key, { value, expiresAt: this.#clock.now() + ttlMs });
+    return Promise.resolve();
+  }
+
+  async setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean> {
+    if (this.#find(key) !== null) return false;
+    await this.set(key, value, ttlMs);
+    return true;
+  }
+
+  async replace(key: string, value: string, ttlMs: number): Promise<Taken | null> {
+    const entry = this.#find(key);
+    await this.set(key, value, ttlMs);
+    return entry === null ? null : this.#taken(entry);
+  }
+
+  delete(key: string): Promise<void> {
+    this.#entries.delete(key);
+    return Promise.resolve();
+  }
+
+  takeIfEqual(key: string, expected: string): Promise<Taken | 'absent' | 'different'> {
+    const entry = this.#find(key);
+    if (entry === null) return Promise.resolve('absent');
+    if (entry.value !== expected) return Promise.resolve('different');
+    this.#entries.delete(key);
+    return Promise.resolve(this.#taken(entry));
+  }
+
+  increment(key: string, limits: { ttlMs: number; max: number }): Promise<number | null> {
+    const entry = this.#find(key);
+    const count = Number(entry?.value ?? 0) + 1;
+    if (count > limits.max) return Promise.resolve(null);
+    const expiresAt = entry?.expiresAt ?? this.#clock.now() + limits.ttlMs;
+    this.#entries.set(key, { value: String(count), expiresAt });
+    return Promise.resolve(count);
+  }
+
+  renew(key: string, ttlMs: number): Promise<void> {
+    const entry = this.#find(key);
+    if (entry !== null) entry.expiresAt = this.#clock.now() + ttlMs;
+    return Promise.resolve();
+  }
+
+  decrement(key: string): Promise<void> {
+    const entry = this.#find(key);
+    if (entry !== null) entry.value = String(Math.max(0, Number(entry.value) - 1));
+    return Promise.resolve();
+  }
+
+  ttlMs(key: string): Promise<number | null> {
+    const entry = this.#find(key);
+    return Promise.resolve(entry === null ? null : entry.expiresAt - this.#clock.now());
+  }
+
+  createLimiter(options: LimiterOptions): Limiter {
+    const library = new RateLimiterMemory({ points: options.points, duration: options.seconds });
+    return createLimiter(library, options, (command) => command());
+  }
+
+  publish(channel: string, message: string): Promise<void> {
+    this.#channels.emit(channel, message);
+    return Promise.resolve();
+  }
+
+  subscribe(channel: string, { onMessage, onSubscribed }: Subscriber): void {
+    this.#channels.on(channel, onMessage);
+    onSubscribed();
+  }
+
+  onConnected(listener: () => void): void {
+    listener();
+  }
+
+  waitUntilConnected(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  ping(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#cancelSweep();
+    this.#channels.removeAllListeners();
+    return Promise.resolve();
+  }
+
+  #find(key: string): Entry | null {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return null;
+    if (entry.expiresAt > this.#clock.now()) return entry;
+    this.#entries.delete(key);
+    return null;
+  }
+
+  #taken(entry: Entry): Taken {
+    return { value: entry.value, ttlMs: entry.expiresAt - this.#clock.now() };
+  }
+
+  #scheduleSweep(): () => void {
+    return this.#clock.after(SWEEP_INTERVAL_MS, () => {
+      for (const key of this.#entries.keys()) this.#find(key);
+      this.#cancelSweep = this.#scheduleSweep();
+    });
+  }
+}

@@ -1,0 +1,286 @@
+import { EventEmitter, once } from 'node:events';
+import { Redis } from 'ioredis';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type {
+  EphemeralStore,
+  Limiter,
+  LimiterOptions,
+  Subscriber,
+  Taken,
+} from './ephemeral-store.ts';
+import { createLimiter } from './limiter.ts';
+
+/** A request waits this long for Redis, once; after that Redis is left alone until it answers a probe. */
+const COMMAND_TIMEOUT_MS = 250;
+const PROBE_INTERVAL_MS = 250;
+const SUBSCRIBER_PING_MS = 2000;
+const SUBSCRIBER_SILENCE_MS = 5000;
+
+/** Scripts concern one key each, so that they run on a cluster too. */
+const SCRIPTS = {
+  replaceValue: `
+    local old, ttl = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+    return {old, ttl}`,
+  takeIfEqual: `
+    local value, ttl = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
+    if not value then return {0, 0} end
+    if value ~= ARGV[1] then return {1, 0} end
+    redis.call('DEL', KEYS[1])
+    return {2, ttl}`,
+  incrementBelow: `
+    if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return -1 end
+    local count = redis.call('INCR', KEYS[1])
+    if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+    return count`,
+  decrementAboveZero: `
+    if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
+    return 0`,
+};
+
+/** Replies of a server that cannot serve at the moment: a replica, one that loads, one that is full. */
+const NOT_NOW =
+  /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|BUSY|TRYAGAIN|OOM|MISCONF|NOREPLICAS|UNBLOCKED)/;
+
+/** The commands that `SCRIPTS` adds to the client. */
+interface ScriptCommands {
+  replaceValue(key: string, value: string, ttlMs: number): Promise<[string | null, number]>;
+  takeIfEqual(key: string, expected: string): Promise<[number, number]>;
+  incrementBelow(key: string, max: number, ttlMs: number): Promise<number>;
+  decrementAboveZero(key: string): Promise<number>;
+}
+
+interface RedisStoreOptions {
+  url: string;
+  /** Before every key and every channel: pub/sub knows no database numbers. */
+  keyPrefix: string;
+  log: Log;
+}
+
+/** The ephemeral store that several nodes share. */
+export class RedisStore implements EphemeralStore {
+  readonly #client: Redis & ScriptCommands;
+  readonly #subscriber: Redis;
+  readonly #channels = new Map<string, Subscriber>();
+  readonly #events = new EventEmitter();
+  #isSubscribed = false;
+  readonly #prefix: string;
+  readonly #log: Log;
+  readonly #ping: NodeJS.Timeout;
+  #isSuspect = false;
+  #probe: NodeJS.Timeout | undefined;
+
+  constructor({ url, keyPrefix, log }: RedisStoreOptions) {
+    this.#prefix = keyPrefix;
+    this.#log = log;
+    const shared = {
+      retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000) * (0.5 + Math.random() / 2),
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+      autoResendUnfulfilledCommands: false,
+      connectTimeout: 2000,
+    };
+    this.#client = new Redis(url, {
+      ...shared,
+      keyPrefix,
+      enableAutoPipelining: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      scripts: Object.fromEntries(
+        Object.entries(SCRIPTS).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
+      ),
+    }) as Redis & ScriptCommands;
+    // A subscriber does not notice a stalled connection by itself: it pings, and silence ends it.
+    this.#subscriber = new Redis(url, {
+      ...shared,
+      maxRetriesPerRequest: 0,
+      // We do it ourselves, to know from when on no message is missed.
+      autoResubscribe: false,
+      socketTimeout: SUBSCRIBER_SILENCE_MS,
+    });
+    this.#ping = setInterval(() => {
+      if (this.#subscriber.status === 'ready') this.#subscriber.ping().catch(() => undefined);
+    }, SUBSCRIBER_PING_MS).unref();
+    this.#watchConnections();
+  }
+
+  get(key: string): Promise<string | null> {
+    return this.#guard(() => this.#client.get(key));
+  }
+
+  async set(key: string, value: string, ttlMs: number): Promise<void> {
+    await this.#guard(() => this.#client.set(key, value, 'PX', Math.ceil(ttlMs)));
+  }
+
+  async setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean> {
+    const set = () => this.#client.set(key, value, 'PX', Math.ceil(ttlMs), 'NX');
+    return (await this.#guard(set)) === 'OK';
+  }
+
+  async replace(key: string, value: string, ttlMs: number): Promise<Taken | null> {
+    const [old, oldTtlMs] = await this.#guard(() =>
+      this.#client.replaceValue(key, value, Math.ceil(ttlMs)),
+    );
+    return old === null ? null : { value: old, ttlMs: oldTtlMs };
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#guard(() => this.#client.del(key));
+  }
+
+  async takeIfEqual(key: string, expected: string): Promise<Taken | 'absent' | 'different'> {
+    const [state, ttlMs] = await this.#guard(() => this.#client.takeIfEqual(key, expected));
+    if (state === 0) return 'absent';
+    return state === 1 ? 'different' : { value: expected, ttlMs };
+  }
+
+  async increment(key: string, { ttlMs, max }: { ttlMs: number; max: number }) {
+    const count = await this.#guard(() => this.#client.incrementBelow(key, max, Math.ceil(ttlMs)));
+    return count === -1 ? null : count;
+  }
+
+  async renew(key: string, ttlMs: number): Promise<void> {
+    await this.#guard(() => this.#client.pexpire(key, Math.ceil(ttlMs)));
+  }
+
+  async decrement(key: string): Promise<void> {
+    await this.#guard(() => this.#client.decrementAboveZero(key));
+  }
+
+  async ttlMs(key: string): Promise<number | null> {
+    const left = await this.#guard(() => this.#client.pttl(key));
+    return left < 0 ? null : left;
+  }
+
+  createLimiter(options: LimiterOptions): Limiter {
+    const library = new RateLimiterRedis({
+      storeClient: this.#client,
+      keyPrefix: `rate:${options.name}`,
+      points: options.points,
+      duration: options.seconds,
+    });
+    return createLimiter(library, options, (command) => this.#guard(command));
+  }
+
+  async publish(channel: string, message: string): Promise<void> {
+    await this.#guard(() => this.#client.publish(this.#prefix + channel, message));
+  }
+
+  subscribe(channel: string, subscriber: Subscriber): void {
+    this.#channels.set(this.#prefix + channel, subscriber);
+    if (this.#subscriber.status === 'ready') this.#subscribeToAll();
+  }
+
+  onConnected(listener: () => void): void {
+    this.#events.on('connected', listener);
+    if (this.#client.status === 'ready') listener();
+  }
+
+  async waitUntilConnected(patienceMs: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(patienceMs);
+    try {
+      if (this.#client.status !== 'ready') await once(this.#client, 'ready', { signal });
+      if (!this.#isSubscribed) await once(this.#events, 'subscribed', { signal });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.#guard(() => this.#client.ping());
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#ping);
+    clearTimeout(this.#probe);
+    this.#channels.clear();
+    this.#client.disconnect();
+    this.#subscriber.disconnect();
+    return Promise.resolve();
+  }
+
+  async #guard<Answer>(command: () => Promise<Answer>): Promise<Answer> {
+    if (this.#isSuspect) throw new AppError('service_unavailable');
+    try {
+      return await withTimeout(command());
+    } catch (error) {
+      // Redis answered, and what it says of the command is a fault of ours.
+      const isReply = error instanceof Error && error.name === 'ReplyError';
+      if (isReply && !NOT_NOW.test(error.message)) throw error;
+      this.#suspect();
+      throw new AppError('service_unavailable', { cause: error });
+    }
+  }
+
+  /** After one failure nobody else waits: commands are refused at once until a probe is answered. */
+  #suspect(): void {
+    if (this.#isSuspect) return;
+    this.#isSuspect = true;
+    this.#log.warn('redis does not answer');
+    this.#scheduleProbe();
+  }
+
+  #scheduleProbe(): void {
+    this.#probe = setTimeout(() => {
+      withTimeout(this.#client.ping()).then(
+        () => {
+          this.#isSuspect = false;
+          this.#log.info('redis answers again');
+          // Meanwhile it was not told what it should know.
+          this.#events.emit('connected');
+        },
+        () => {
+          if (this.#client.status !== 'end') this.#scheduleProbe();
+        },
+      );
+    }, PROBE_INTERVAL_MS).unref();
+  }
+
+  #subscribeToAll(): void {
+    if (this.#channels.size === 0) return;
+    this.#subscriber.subscribe(...this.#channels.keys()).then(
+      () => {
+        this.#isSubscribed = true;
+        this.#events.emit('subscribed');
+        for (const { onSubscribed } of this.#channels.values()) onSubscribed();
+      },
+      (error: unknown) => {
+        // The connection is gone again: the next one subscribes anew.
+        this.#log.debug({ err: error }, 'not subscribed yet');
+      },
+    );
+  }
+
+  #watchConnections(): void {
+    for (const connection of [this.#client, this.#subscriber]) {
+      connection.on('error', (error: Error) => {
+        this.#log.debug({ err: error }, 'redis connection failed');
+      });
+    }
+    this.#client.on('ready', () => {
+      // Under suspicion the probe is what tells.
+      if (!this.#isSuspect) this.#events.emit('connected');
+    });
+    this.#subscriber.on('ready', () => {
+      this.#subscribeToAll();
+    });
+    this.#subscriber.on('message', (channel: string, message: string) => {
+      this.#channels.get(channel)?.onMessage(message);
+    });
+  }
+}
+
+/** Rejects when there is no answer in time. A pause of our own is not the store's: what came in it counts. */
+function withTimeout<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      // Timers come before input in a turn of the event loop, immediates after it.
+      setImmediate(reject, new Error('redis did not answer in time'));
+    }, COMMAND_TIMEOUT_MS);
+    answer.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+    });
+  });
+}

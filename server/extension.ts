@@ -1,0 +1,27 @@
+import type { RequestHandler, Response, Router } from 'express';
+import type { z } from 'zod';
+import type { Role } from './config.ts';
+import type { AppContext } from './context.ts';
+import type { MessageDefinition } from './realtime/messages.ts';
+import type { Principal } from './use-cases/authenticate-token.ts';
+
+/** What a team's own module is given to add its routes and its message types with. */
+export interface Medallion {
+  context: AppContext;
+  /** Mounts a router of the team's own; whatever it throws is answered like our own errors. */
+  addRouter: (path: string, router: Router) => void;
+  /** Adds a frame that clients may send. */
+  addMessage: <Shape extends z.ZodRawShape>(
+    type: string,
+    definition: MessageDefinition<Shape>,
+  ) => void;
+  /** Middleware: lets a request through whose bearer token is good. */
+  verifyJwt: RequestHandler;
+  /** Who the request is from; behind `verifyJwt`. */
+  getCurrentUser: (res: Response) => Principal;
+  /** Middleware: lets sessions through that act in one of the roles; behind `verifyJwt`. */
+  requireRole: (...roles: Role[]) => RequestHandler;
+}
+
+/** The default export of a module that `EXTENSIONS` names, or a function given to `createApp`. */
+export type Extension = (medallion: Medallion) => void | Promise<void>;

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/** Where a list goes on: the sort key of the last item, opaque to clients. */
+const cursorSchema = z.tuple([
+  z.iso.datetime(),
+  z
+    .string()
+    .max(64)
+    .regex(/^[\w-]+$/),
+]);
+
+interface Position {
+  createdAt: Date;
+  id: string;
+}
+
+const cursor = z
+  .string()
+  .max(256)
+  .transform((text, context): Position => {
+    const parsed = cursorSchema.safeParse(decode(text));
+    if (parsed.success) return { createdAt: new Date(parsed.data[0]), id: parsed.data[1] };
+    context.addIssue({ code: 'custom', message: 'This is not a cursor that we gave' });
+    return z.NEVER;
+  });
+
+export const pageQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: cursor.optional(),
+});
+
+/** The page itself and where the next begins; ask the database for one item more than the page holds. */
+export function toPage<Item extends Position>(
+  items: Item[],
+  limit: number,
+): { items: Item[]; nextCursor: string | null } {
+  const page = items.slice(0, limit);
+  const last = page.at(-1);
+  const hasMore = items.length > limit && last !== undefined;
+  return { items: page, nextCursor: hasMore ? encode(last) : null };
+}
+
+function encode({ createdAt, id }: Position): string {
+  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
+}
+
+function decode(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Response } from 'express';
+import type { Principal } from '../use-cases/authenticate-token.ts';
+
+/** What the edge notes of a request on its way through the middleware. */
+export interface RequestState {
+  requestId: string;
+  /** The pattern of the route that answers, for logs and metrics. */
+  route?: string;
+  principal?: Principal;
+}
+
+export function stateOf(res: Response): RequestState {
+  return res.locals as RequestState;
+}

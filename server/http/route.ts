@@ -1,0 +1,176 @@
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import { z } from 'zod';
+import type { Client } from '../audit.ts';
+import type { Role } from '../config.ts';
+import type { AppContext } from '../context.ts';
+import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
+import type { Principal } from '../use-cases/authenticate-token.ts';
+import { bearerToken, getCurrentUser, requireRole, verifyJwt } from './authenticate.ts';
+import { clientOf } from './client.ts';
+import { rateLimit } from './rate-limit.ts';
+import { stateOf } from './request-state.ts';
+
+/**
+ * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` hands the token over as
+ * it was sent: the use case judges it.
+ */
+type Auth = 'public' | 'bearer' | 'token';
+
+/** What a handler is given: input as its schema parsed it. */
+export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
+  body: Body;
+  query: Query;
+  params: Params;
+  principal: IsAuthenticated extends 'bearer' ? Principal : undefined;
+  /** The bearer token as it was sent, verified or not. */
+  token: string | null;
+  client: Client;
+}
+
+/** One endpoint, whole: what it takes, who may, what it answers. Express and OpenAPI both come from it. */
+export interface RouteDefinition<
+  Body extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Params extends z.ZodType = z.ZodType,
+  Answer extends z.ZodType = z.ZodType,
+  IsAuthenticated extends Auth = Auth,
+> {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  path: string;
+  summary: string;
+  auth: IsAuthenticated;
+  roles?: Role[];
+  limit?: keyof AppContext['limiters'];
+  body?: Body;
+  query?: Query;
+  params?: Params;
+  /** What a success answers with; an answer without one is 204. */
+  answer?: Answer;
+  /** Refusals of its own, beside those that its `auth`, `limit` and schemas bring along. */
+  errors: ErrorCode[];
+  handle: (
+    ctx: AppContext,
+    input: RouteInput<z.output<Body>, z.output<Query>, z.output<Params>, IsAuthenticated>,
+  ) => Promise<z.input<Answer>>;
+}
+
+/** A route of any shape, as the router and OpenAPI see it. */
+export type Route = RouteDefinition;
+
+/** Keeps a handler in step with the schemas beside it. */
+export function route<
+  Body extends z.ZodType = z.ZodUndefined,
+  Query extends z.ZodType = z.ZodUndefined,
+  Params extends z.ZodType = z.ZodUndefined,
+  Answer extends z.ZodType = z.ZodVoid,
+  IsAuthenticated extends Auth = Auth,
+>(definition: RouteDefinition<Body, Query, Params, Answer, IsAuthenticated>): Route {
+  return definition;
+}
+
+const MAX_BODY_BYTES = 16 * 1024;
+const NO_FIELDS = z.strictObject({});
+const parseJson = express.json({ limit: MAX_BODY_BYTES, inflate: false });
+
+/** Adds the routes to an Express router, and 405 for the other methods of their paths. */
+export function mountRoutes(router: Router, ctx: AppContext, routes: readonly Route[]): void {
+  for (const each of routes) {
+    router[each.method](each.path, ...guards(ctx, each), toHandler(ctx, each));
+  }
+  for (const path of new Set(routes.map((each) => each.path))) {
+    const allowed = routes.filter((each) => each.path === path).map((each) => each.method);
+    router.all(path, refuseMethod(allowed));
+  }
+}
+
+/** What stands in front of a handler, in this order: nothing is read of a body before its sender is known. */
+function guards(ctx: AppContext, { path, limit, auth, roles, method }: Route): RequestHandler[] {
+  const note: RequestHandler = (req, res, next) => {
+    stateOf(res).route = req.baseUrl + path;
+    next();
+  };
+  return [
+    note,
+    ...(limit === undefined ? [] : [rateLimit(ctx.limiters[limit])]),
+    ...(auth === 'bearer' ? [verifyJwt(ctx)] : []),
+    ...(roles === undefined ? [] : [requireRole(...roles)]),
+    ...(method === 'get' ? [] : [refuseOtherMedia, parseJson]),
+  ];
+}
+
+const refuseOtherMedia: RequestHandler = (req, _res, next) => {
+  const type = req.get('content-type') ?? '';
+  const isEmpty = req.get('content-length') === '0' || req.is('*/*') === null;
+  const isJson = /^application\/json *(; *charset="?utf-8"?)?$/i.test(type);
+  if (!isEmpty && !isJson) throw new AppError('unsupported_media_type');
+  next();
+};
+
+function toHandler(ctx: AppContext, definition: Route): RequestHandler {
+  const { body = NO_FIELDS, query, params, answer, auth } = definition;
+  return async (req, res) => {
+    const input = {
+      body: definition.method === 'get' ? undefined : parseInput(body, req.body ?? {}),
+      query: query && parseInput(query, req.query),
+      params: params && parseParams(params, req),
+      principal: (auth === 'bearer' ? getCurrentUser(res) : undefined) as never,
+      token: bearerToken(req),
+      client: clientOf(req, res),
+    };
+    const result = await definition.handle(ctx, input);
+    sendAnswer(ctx, res, answer && { schema: answer, value: result });
+  };
+}
+
+interface Answer {
+  schema: z.ZodType;
+  value: unknown;
+}
+
+function sendAnswer(ctx: AppContext, res: Response, answer: Answer | undefined): void {
+  res.set('Cache-Control', 'no-store');
+  if (answer === undefined) {
+    res.status(204).end();
+    return;
+  }
+  // An answer that its own schema does not know is a defect, found before it is shipped.
+  if (ctx.config.environment !== 'production') answer.schema.parse(answer.value);
+  res.json(answer.value);
+}
+
+function parseInput(schema: z.ZodType, value: unknown): unknown {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new AppError('invalid_request', { issues: parsed.error.issues.flatMap(toIssues) });
+}
+
+/** An id that no object can have is that of an object that does not exist. */
+function parseParams(schema: z.ZodType, req: Request): unknown {
+  const parsed = schema.safeParse(req.params);
+  if (parsed.success) return parsed.data;
+  throw new AppError('not_found');
+}
+
+function toIssues(issue: z.core.$ZodIssue): InputIssue[] {
+  if (issue.code !== 'unrecognized_keys') {
+    return [{ path: issue.path.join('.'), message: issue.message }];
+  }
+  return issue.keys.map((key) => ({
+    path: [...issue.path, key].join('.'),
+    message: 'There is no such field',
+  }));
+}
+
+/** For what is only ever read. */
+export const getOnly: RequestHandler = (req, res, next) => {
+  if (req.method === 'GET' || req.method === 'HEAD') next();
+  else refuseMethod(['get'])(req, res, next);
+};
+
+/** RFC 9110 §15.5.6. */
+function refuseMethod(allowed: string[]): RequestHandler {
+  const headers = { Allow: allowed.map((method) => method.toUpperCase()).join(', ') };
+  return () => {
+    throw new AppError('method_not_allowed', { headers });
+  };
+}

@@ -1,0 +1,92 @@
+import cors from 'cors';
+import express, { Router, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { AppContext } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { isOriginAllowed } from '../origins.ts';
+import { docsRouter } from './docs.ts';
+import { errorHandler } from './error-handler.ts';
+import { observe } from './observe.ts';
+import { operationsRouter } from './operations.ts';
+import { phoneOtpRoutes } from './phone-otp.ts';
+import { probeRoutes } from './probe-routes.ts';
+import { getOnly, mountRoutes } from './route.ts';
+import { sessionRoutes } from './sessions.ts';
+import type { Surface } from './surface.ts';
+
+/** A router of the team's own, mounted beside ours. */
+export interface ExtraRouter {
+  path: string;
+  router: Router;
+}
+
+/** For origins that `checkOrigin` let through. */
+const CORS = {
+  origin: true,
+  credentials: true,
+  maxAge: 600,
+  exposedHeaders: [
+    'X-Request-Id',
+    'Retry-After',
+    'RateLimit-Limit',
+    'RateLimit-Remaining',
+    'RateLimit-Reset',
+  ],
+};
+
+const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
+
+function surfaces(ctx: AppContext): Surface[] {
+  return [
+    {
+      path: '/api/v2',
+      tag: 'Phone apps',
+      routes: [...phoneOtpRoutes(ctx.config), ...sessionRoutes, ...probeRoutes],
+    },
+  ];
+}
+
+/** The HTTP application: every surface and its place, in the order in which they are asked. */
+export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', ctx.config.trustedProxyHops);
+  app.set('query parser', 'simple');
+  app.set('etag', false);
+  app.use(observe(ctx));
+  app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
+  app.use(checkOrigin(ctx), cors(CORS));
+  app.use(operationsRouter(ctx));
+  const ours = surfaces(ctx);
+  app.use(docsRouter(ours));
+  for (const { path, routes } of ours) {
+    const router = Router();
+    mountRoutes(router, ctx, routes);
+    app.use(path, router);
+  }
+  for (const { path, router } of extras) app.use(path, router);
+  app.all('/ws', getOnly);
+  app.get('/ws', () => {
+    throw new AppError('upgrade_required', { headers: { Upgrade: 'websocket' } });
+  });
+  app.all('/', getOnly);
+  app.use(express.static(PUBLIC_DIRECTORY));
+  app.use(() => {
+    throw new AppError('not_found');
+  });
+  app.use(errorHandler(ctx.log));
+  return app;
+}
+
+/** A foreign page gets nothing, not even a simple request through; past here the origin is one of ours. */
+function checkOrigin({ config }: AppContext): RequestHandler {
+  return (req, _res, next) => {
+    if (!isOriginAllowed(config, req.get('origin'))) throw new AppError('origin_not_allowed');
+    next();
+  };
+}
+
+/** The library's own policy, but that a page served over plain HTTP in development stays there. */
+function pagePolicy({ config }: AppContext) {
+  return config.environment === 'production' ? {} : { upgradeInsecureRequests: null };
+}

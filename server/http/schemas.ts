@@ -1,0 +1,71 @@
+import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js';
+import { z } from 'zod';
+import { ROLES, type Config, type Role } from '../config.ts';
+import type { User } from '../queries/users.ts';
+
+/** ITU-T E.164 §6: at most 15 digits, which the library lets some countries exceed. */
+const E164 = /^\+[1-9]\d{4,14}$/;
+
+/**
+ * A phone number in any usual notation, normalised to E.164; one without `+` needs the configured region.
+ */
+export function phoneNumberSchema({ defaultRegion }: Pick<Config, 'defaultRegion'>) {
+  return z
+    .string()
+    .max(32)
+    .transform((text, context) => {
+      const number = parsePhoneNumberFromString(text, {
+        extract: false,
+        ...(defaultRegion === undefined ? {} : { defaultCountry: defaultRegion as CountryCode }),
+      });
+      if (number?.isPossible() && E164.test(number.number)) return number.number;
+      context.addIssue({ code: 'custom', message: 'Give the number with + and the country code' });
+      return z.NEVER;
+    })
+    .meta({ example: '+14155550100' });
+}
+
+export const oneTimeCodeSchema = z
+  .string()
+  .regex(/^\d{6}$/, 'A code has six digits')
+  .meta({ example: '042137' });
+
+/** Text that people are shown: no control characters, which PostgreSQL and terminals cannot bear. */
+export const displayTextSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Control characters are not allowed');
+
+export const sessionIdSchema = z.string().regex(/^[\w-]{22}$/);
+
+export const messageSchema = z.object({ message: z.string() });
+
+export const userSchema = z.object({
+  id: z.int(),
+  phone_number: z.string().nullable(),
+  email: z.string().nullable(),
+  username: z.string().nullable(),
+  role: z.enum(ROLES).describe('The role that this session acts in'),
+  roles: z.array(z.enum(ROLES)),
+  is_active: z.boolean(),
+  totp_enabled: z.boolean(),
+  created_at: z.iso.datetime(),
+  last_login: z.iso.datetime().nullable(),
+});
+
+export function toUserAnswer(user: User, role: Role): z.input<typeof userSchema> {
+  return {
+    id: user.id,
+    phone_number: user.phoneNumber,
+    email: user.email,
+    username: user.username,
+    role,
+    roles: user.roles,
+    is_active: user.isActive,
+    totp_enabled: user.totpEnabled,
+    created_at: user.createdAt.toISOString(),
+    last_login: user.lastLogin?.toISOString() ?? null,
+  };
+}

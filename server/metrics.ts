@@ -1,0 +1,48 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What `GET /metrics` shows; the process's own figures (event-loop lag, memory) come with the library. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    httpRequestDuration: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Time from the request to the end of its answer, by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      registers,
+    }),
+    socketsOpen: new Gauge({
+      name: 'sockets_open',
+      help: 'Live sockets held by this node',
+      registers,
+    }),
+    socketHandshakes: new Counter({
+      name: 'socket_handshakes_total',
+      help: 'WebSocket handshakes by the HTTP status they were answered with',
+      labelNames: ['status'],
+      registers,
+    }),
+    socketCloses: new Counter({
+      name: 'socket_closes_total',
+      help: 'Closed sockets by close code',
+      labelNames: ['code'],
+      registers,
+    }),
+    revocations: new Counter({
+      name: 'revocations_total',
+      help: 'Sessions ended by this node, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    revocationPushFailures: new Counter({
+      name: 'revocation_push_failures_total',
+      help: 'Committed revocations that could not be pushed through Redis',
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,38 @@
+import type { Role } from '../config.ts';
+import { select, type Db } from '../store/database.ts';
+import type { SessionKind } from '../store/sessions.ts';
+
+export interface SessionListItem {
+  id: string;
+  kind: SessionKind;
+  role: Role;
+  deviceName: string | null;
+  userAgent: string | null;
+  ip: string | null;
+  createdAt: Date;
+  lastSeenAt: Date;
+  expiresAt: Date;
+}
+
+interface Page {
+  userId: number;
+  /** The last item of the page before. */
+  after: { createdAt: Date; id: string } | null;
+  limit: number;
+  now: Date;
+}
+
+/** A page of a user's live sessions, the newest first. */
+export function listLiveSessions(db: Db, { userId, after, limit, now }: Page) {
+  return select<SessionListItem>(
+    db,
+    `SELECT id, kind, role, device_name AS "deviceName", user_agent AS "userAgent", host(ip) AS ip,
+            created_at AS "createdAt", last_seen_at AS "lastSeenAt", expires_at AS "expiresAt"
+     FROM sessions
+     WHERE user_id = :userId AND ended_at IS NULL AND expires_at > :now
+       AND (CAST(:createdAt AS timestamptz) IS NULL
+            OR created_at < :createdAt OR (created_at = :createdAt AND id > :id))
+     ORDER BY created_at DESC, id LIMIT :limit`,
+    { userId, now, limit, createdAt: after?.createdAt ?? null, id: after?.id ?? '' },
+  );
+}

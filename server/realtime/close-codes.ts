@@ -1,0 +1,29 @@
+import type { RevocationReason } from '../revocation/revocation.ts';
+
+/** What the client does after a close. */
+export type ClientAction = 'reconnect' | 'refresh-then-reconnect' | 'back-off' | 'fix' | 'sign-in';
+
+interface CloseCode {
+  code: number;
+  client: ClientAction;
+  sentence: string;
+}
+
+/** Why we close a socket. 4500 to 4504 are terminal: the credentials are dead, nothing reconnects with them. */
+export const CLOSE_CODES = {
+  draining: { code: 1012, client: 'reconnect', sentence: 'This node is stopping' },
+  not_the_protocol: { code: 4400, client: 'fix', sentence: 'Frames are JSON in text' },
+  token_expired: {
+    code: 4401,
+    client: 'refresh-then-reconnect',
+    sentence: 'The access token has expired',
+  },
+  no_pong: { code: 4408, client: 'back-off', sentence: 'A ping was not answered' },
+  slow_reader: { code: 4408, client: 'back-off', sentence: 'Frames are not read fast enough' },
+  logout: { code: 4500, client: 'sign-in', sentence: 'The session was logged out' },
+  session_revoked: { code: 4500, client: 'sign-in', sentence: 'The session was ended' },
+  logout_all: { code: 4501, client: 'sign-in', sentence: 'All sessions were ended' },
+  account_disabled: { code: 4504, client: 'sign-in', sentence: 'The account is closed' },
+} as const satisfies Record<string, CloseCode> & Record<RevocationReason, CloseCode>;
+
+export type CloseReason = keyof typeof CLOSE_CODES;

@@ -1,0 +1,87 @@
+import { WebSocket } from 'ws';
+import { isRevocation } from '../revocation/revocation.ts';
+import type { Principal } from '../use-cases/authenticate-token.ts';
+import { CLOSE_CODES, type CloseReason } from './close-codes.ts';
+
+/** A frame on its way to the client. */
+export interface ServerFrame {
+  type: string;
+  [field: string]: unknown;
+}
+
+/** A client that lets this much pile up is not reading. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
+
+/**
+ * One socket, from before its handshake is answered. Once gated it is dead: no frame of its is processed and
+ * none is handed to the kernel but the last two.
+ */
+export class Connection {
+  readonly id: string;
+  readonly principal: Principal;
+  /** Whether the client has been heard since it was last pinged. */
+  isAlive = true;
+  #webSocket: WebSocket | null = null;
+  #gatedFor: CloseReason | null = null;
+
+  constructor(id: string, principal: Principal) {
+    this.id = id;
+    this.principal = principal;
+  }
+
+  /** Why the socket is dead, though it may not be closed yet; null while it lives. */
+  get gatedFor(): CloseReason | null {
+    return this.#gatedFor;
+  }
+
+  attach(webSocket: WebSocket): void {
+    this.#webSocket = webSocket;
+  }
+
+  send(frame: ServerFrame): void {
+    if (this.#gatedFor !== null || this.#webSocket === null) return;
+    if (this.#isBackedUp()) this.close('slow_reader');
+    else this.#webSocket.send(JSON.stringify(frame));
+  }
+
+  ping(): void {
+    this.isAlive = false;
+    this.#webSocket?.ping();
+  }
+
+  pong(data: Buffer): void {
+    if (this.#gatedFor !== null) return;
+    if (this.#isBackedUp()) this.close('slow_reader');
+    else this.#webSocket?.pong(data);
+  }
+
+  /** Gates at once, so that a sweep of many need not close them all in one turn of the event loop. */
+  gate(reason: CloseReason): void {
+    this.#gatedFor ??= reason;
+  }
+
+  /**
+   * Gates, and closes for the reason that it was first gated for. The peer has a second to answer (the
+   * server's `closeTimeout`).
+   */
+  close(reason: CloseReason): void {
+    this.gate(reason);
+    const webSocket = this.#webSocket;
+    if (webSocket === null || this.#gatedFor === null || webSocket.readyState !== WebSocket.OPEN) {
+      return;
+    }
+    if (isRevocation(this.#gatedFor)) {
+      // What is queued in front would reach the client after the end of its session.
+      if (webSocket.bufferedAmount > 0) {
+        webSocket.terminate();
+        return;
+      }
+      webSocket.send(JSON.stringify({ type: 'revoked', reason: this.#gatedFor }));
+    }
+    webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
+  }
+
+  #isBackedUp(): boolean {
+    return (this.#webSocket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES;
+  }
+}

@@ -1,0 +1,117 @@
+import { repeat } from '../clock.ts';
+import type { AppContext } from '../context.ts';
+import type { Revocation } from '../revocation/revocation.ts';
+import type { CloseReason } from './close-codes.ts';
+import type { Connection } from './connection.ts';
+
+export const HEARTBEAT_SECONDS = 25;
+/** Closing thousands in one turn of the event loop would hold up everybody else. */
+const CLOSE_CHUNK = 200;
+
+interface Membership {
+  slice: Set<Connection>;
+  cancelExpiry: () => void;
+}
+
+type ConnectionsContext = Pick<AppContext, 'clock' | 'log'>;
+
+/** The sockets of this node: found by session and by user, kept alive by one timer, closed by revocations. */
+export class Connections {
+  readonly #members = new Map<Connection, Membership>();
+  readonly #bySession = new Map<string, Set<Connection>>();
+  readonly #byUser = new Map<number, Set<Connection>>();
+  /** A slice of the sockets for each second of the heartbeat, so that the pings are spread out. */
+  readonly #slices = Array.from({ length: HEARTBEAT_SECONDS }, () => new Set<Connection>());
+  readonly #clock: ConnectionsContext['clock'];
+  readonly #stopHeartbeat: () => void;
+  #beat = 0;
+  #joined = 0;
+
+  constructor({ clock, log }: ConnectionsContext) {
+    this.#clock = clock;
+    this.#stopHeartbeat = repeat(clock, 1000, {
+      task: () => {
+        this.#pingNextSlice();
+        return Promise.resolve();
+      },
+      onError: (error) => {
+        log.error({ err: error }, 'heartbeat failed');
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  countOfUser(userId: number): number {
+    return this.#byUser.get(userId)?.size ?? 0;
+  }
+
+  /** From here on revocations find the connection, though its handshake is still to be answered. */
+  add(connection: Connection): void {
+    const { sessionId, userId, expiresAt } = connection.principal;
+    const slice = this.#sliceOf(this.#joined++);
+    const cancelExpiry = this.#clock.after(expiresAt * 1000 - this.#clock.now(), () => {
+      connection.close('token_expired');
+    });
+    this.#members.set(connection, { slice, cancelExpiry });
+    slice.add(connection);
+    addTo(this.#bySession, sessionId, connection);
+    addTo(this.#byUser, userId, connection);
+  }
+
+  remove(connection: Connection): void {
+    const member = this.#members.get(connection);
+    if (member === undefined) return;
+    this.#members.delete(connection);
+    member.slice.delete(connection);
+    member.cancelExpiry();
+    removeFrom(this.#bySession, connection.principal.sessionId, connection);
+    removeFrom(this.#byUser, connection.principal.userId, connection);
+  }
+
+  /** Gates every socket of the ended sessions before it returns, and closes them. */
+  revoke({ session_ids, reason }: Revocation): void {
+    const dead = session_ids.flatMap((id) => [...(this.#bySession.get(id) ?? [])]);
+    for (const connection of dead) connection.gate(reason);
+    void closeInChunks(dead, reason);
+  }
+
+  async closeAll(reason: CloseReason): Promise<void> {
+    this.#stopHeartbeat();
+    await closeInChunks([...this.#members.keys()], reason);
+  }
+
+  #sliceOf(index: number): Set<Connection> {
+    return this.#slices[index % HEARTBEAT_SECONDS] ?? new Set();
+  }
+
+  #pingNextSlice(): void {
+    for (const connection of this.#sliceOf(this.#beat++)) {
+      if (connection.isAlive) connection.ping();
+      else connection.close('no_pong');
+    }
+  }
+}
+
+async function closeInChunks(connections: Connection[], reason: CloseReason): Promise<void> {
+  for (let start = 0; start < connections.length; start += CLOSE_CHUNK) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const connection of connections.slice(start, start + CLOSE_CHUNK)) {
+      connection.close(reason);
+    }
+  }
+}
+
+function addTo<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
+  const found = index.get(key);
+  if (found === undefined) index.set(key, new Set([connection]));
+  else found.add(connection);
+}
+
+function removeFrom<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
+  const found = index.get(key);
+  found?.delete(connection);
+  if (found?.size === 0) index.delete(key);
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import type { AppContext } from '../context.ts';
+import { AppError, toAppError } from '../errors.ts';
+import { isOriginAllowed } from '../origins.ts';
+import { assertNotRevoked, verifyAccessToken } from '../use-cases/authenticate-token.ts';
+import { CLOSE_CODES } from './close-codes.ts';
+import { Connection } from './connection.ts';
+import { HEARTBEAT_SECONDS, type Connections } from './connections.ts';
+import { receive, type MessageTypes } from './messages.ts';
+import { refuseSocket } from '../refuse-socket.ts';
+
+const SOCKET_PATH = '/ws';
+const MAX_FRAME_BYTES = 16 * 1024;
+const CLOSE_TIMEOUT_MS = 1000;
+const PROTOCOL = 'medallion.v1';
+const BEARER_PROTOCOL = 'medallion.bearer.';
+
+type GatewayContext = Pick<
+  AppContext,
+  'config' | 'clock' | 'log' | 'metrics' | 'phoneKeys' | 'blacklist' | 'isDraining'
+>;
+
+interface Gateway {
+  ctx: GatewayContext;
+  connections: Connections;
+  messages: MessageTypes;
+}
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** Answers the `upgrade` event of the HTTP server: a socket, or a refusal in HTTP. */
+export function createGateway(gateway: Gateway): UpgradeListener {
+  // The library's types do not know `closeTimeout` yet.
+  const options: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MAX_FRAME_BYTES,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    perMessageDeflate: false,
+    // A peer that pings and never reads would fill our memory with pongs: see Connection.pong.
+    autoPong: false,
+    // Without this the server would select, and so repeat, the first protocol: perhaps the token.
+    handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+  };
+  const server = new WebSocketServer(options);
+  server.on('wsClientError', (error, socket, request) => {
+    refuse(gateway, { error: handshakeError(request, error), socket, requestId: randomUUID() });
+  });
+  return (request, socket, head) => {
+    const requestId = randomUUID();
+    const ignoreError = () => undefined;
+    socket.on('error', ignoreError);
+    admit(gateway, request, socket)
+      .then((connection) => {
+        // From this look at the gate to the open socket there is no await.
+        assertNotGated(connection);
+        socket.off('error', ignoreError);
+        server.handleUpgrade(request, socket, head, (webSocket) => {
+          open(gateway, connection, webSocket);
+        });
+      })
+      .catch((error: unknown) => {
+        refuse(gateway, { error, socket, requestId });
+      });
+  };
+}
+
+function refuse(
+  { ctx }: Gateway,
+  { error, socket, requestId }: { error: unknown; socket: Duplex; requestId: string },
+): void {
+  const refusal = toAppError(error);
+  ctx.metrics.socketHandshakes.inc({ status: refusal.status });
+  const level = refusal.status === 500 ? 'error' : 'debug';
+  ctx.log[level]({ err: error, request_id: requestId }, 'handshake refused');
+  refuseSocket(socket, refusal, requestId);
+}
+
+/** What the library finds wrong with a handshake. RFC 6455 §4.4: a version is answered with ours. */
+function handshakeError({ headers }: IncomingMessage, cause: Error): AppError {
+  if (headers['sec-websocket-version'] === '13') return new AppError('invalid_request', { cause });
+  const ours = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
+  return new AppError('upgrade_required', { headers: ours, cause });
+}
+
+/** A revocation, an expiry or a stop that came during the handshake has found the connection. */
+function assertNotGated({ gatedFor }: Connection): void {
+  if (gatedFor === null) return;
+  if (gatedFor === 'draining') throw new AppError('draining');
+  throw new AppError(gatedFor === 'token_expired' ? 'invalid_token' : 'token_revoked');
+}
+
+/** Every reason to refuse, in order; what is left is registered, and only then checked against revocations. */
+async function admit(
+  gateway: Gateway,
+  request: IncomingMessage,
+  socket: Duplex,
+): Promise<Connection> {
+  const { ctx, connections } = gateway;
+  assertWellAddressed(request);
+  if (ctx.isDraining()) throw new AppError('draining');
+  if (!isOriginAllowed(ctx.config, request.headers.origin))
+    throw new AppError('origin_not_allowed');
+  if (connections.size >= ctx.config.maxSocketsPerNode) throw new AppError('node_full');
+  const principal = verifyAccessToken(ctx, readToken(request));
+  if (connections.countOfUser(principal.userId) >= ctx.config.maxSocketsPerUser) {
+    throw new AppError('too_many_sockets', { retryAfterSeconds: 30 });
+  }
+  const connection = new Connection(randomUUID(), principal);
+  connections.add(connection);
+  socket.once('close', () => {
+    connections.remove(connection);
+  });
+  await assertNotRevoked(ctx, principal);
+  return connection;
+}
+
+const URL_TOKEN_PARAMETERS = ['token', 'access_token', 'jwt'];
+
+function assertWellAddressed({ url, method }: IncomingMessage): void {
+  const address = URL.parse(url ?? '/', 'http://node');
+  if (address?.pathname !== SOCKET_PATH) throw new AppError('not_found');
+  if (method !== 'GET') throw new AppError('method_not_allowed', { headers: { Allow: 'GET' } });
+  // It is in every log between here and there by now.
+  if (URL_TOKEN_PARAMETERS.some((name) => address.searchParams.has(name))) {
+    throw new AppError('token_in_url');
+  }
+}
+
+/** From `Authorization`, or, as a browser cannot set that, from a subprotocol of its own. */
+function readToken({ headers }: IncomingMessage): string | null {
+  if (headers.authorization !== undefined) {
+    return /^Bearer +([\w.~+/-]+=*)$/i.exec(headers.authorization)?.[1] ?? null;
+  }
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim());
+  const bearer = offered.find((protocol) => protocol.startsWith(BEARER_PROTOCOL));
+  return bearer?.slice(BEARER_PROTOCOL.length) ?? null;
+}
+
+function open(
+  { ctx, connections, messages }: Gateway,
+  connection: Connection,
+  ws: WebSocket,
+): void {
+  connection.attach(ws);
+  ctx.metrics.socketHandshakes.inc({ status: 101 });
+  ctx.metrics.socketsOpen.inc();
+  const { principal, id } = connection;
+  ws.on('message', (data: Buffer, isBinary) => {
+    connection.isAlive = true;
+    if (connection.gatedFor !== null) return;
+    if (isBinary) {
+      connection.close('not_the_protocol');
+      return;
+    }
+    void receive(ctx, { connection, types: messages, text: data.toString() }).then((isFrame) => {
+      if (!isFrame) connection.close('not_the_protocol');
+    });
+  });
+  ws.on('ping', (data) => {
+    connection.isAlive = true;
+    connection.pong(data);
+  });
+  ws.on('pong', () => {
+    connection.isAlive = true;
+  });
+  // The library closes the socket itself: 1009 too large, 1007 not UTF-8, 1002 not WebSocket.
+  ws.on('error', (error) => {
+    ctx.log.debug({ err: error, connection_id: id }, 'socket error');
+  });
+  ws.on('close', (code) => {
+    connections.remove(connection);
+    ctx.metrics.socketsOpen.dec();
+    const { gatedFor } = connection;
+    ctx.metrics.socketCloses.inc({ code: gatedFor === null ? code : CLOSE_CODES[gatedFor].code });
+    ctx.log.info(
+      { connection_id: id, user_id: principal.userId, close_code: code, reason: gatedFor },
+      'socket closed',
+    );
+  });
+  connection.send({
+    type: 'ready',
+    connection_id: id,
+    session_id: principal.sessionId,
+    user_id: principal.userId,
+    role: principal.role,
+    expires_at: new Date(principal.expiresAt * 1000).toISOString(),
+    heartbeat_seconds: HEARTBEAT_SECONDS,
+  });
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { AppContext } from '../context.ts';
+import type { Connection, ServerFrame } from './connection.ts';
+
+/** What a client may name a frame by, to find its answer. */
+const ref = z.union([z.string().max(128), z.number()]).optional();
+
+export interface MessageDefinition<Shape extends z.ZodRawShape> {
+  /** The frame's own fields, beside `type` and `ref`; others are refused. */
+  fields: Shape;
+  /** What the frame does; its answer, if it has one, is sent with the frame's `ref`. */
+  handle: (
+    connection: Connection,
+    frame: z.output<z.ZodObject<Shape>>,
+  ) => ServerFrame | undefined | Promise<ServerFrame | undefined>;
+}
+
+/** Acts on a frame, given as parsed JSON. */
+type FrameHandler = (
+  connection: Connection,
+  value: unknown,
+) => ReturnType<MessageDefinition<z.ZodRawShape>['handle']>;
+
+/** One message type: the frame is checked against its fields, then handled. */
+export function defineMessage<Shape extends z.ZodRawShape>({
+  fields,
+  handle,
+}: MessageDefinition<Shape>): FrameHandler {
+  const own = z.object(fields);
+  const whole = z.strictObject({ ...fields, type: z.string(), ref });
+  return (connection, value) =>
+    whole.safeParse(value).success
+      ? handle(connection, own.parse(value))
+      : errorFrame('invalid_frame');
+}
+
+export type MessageTypes = ReadonlyMap<string, FrameHandler>;
+
+export const BUILT_IN_MESSAGES: MessageTypes = new Map([
+  ['ping', defineMessage({ fields: {}, handle: () => ({ type: 'pong' }) })],
+]);
+
+/** Codes of `error` frames. */
+const FRAME_ERRORS = {
+  unknown_type: 'There is no frame of this type',
+  invalid_frame: 'The frame does not have the fields of its type',
+  internal_error: 'Something went wrong on our side',
+} as const;
+
+/** Acts on one text frame. False where it is not of the protocol, so that the socket must be closed. */
+export async function receive(
+  ctx: Pick<AppContext, 'log'>,
+  { connection, types, text }: { connection: Connection; types: MessageTypes; text: string },
+): Promise<boolean> {
+  const parsed = parseJson(text);
+  if (!parsed.ok) return false;
+  const given = refOf(parsed.value);
+  const answer = (frame: ServerFrame | undefined): void => {
+    if (frame !== undefined)
+      connection.send(given === undefined ? frame : { ...frame, ref: given });
+  };
+  try {
+    answer(await dispatch(types, connection, parsed.value));
+  } catch (error) {
+    ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
+    answer(errorFrame('internal_error'));
+  }
+  return true;
+}
+
+const envelope = z.object({ type: z.string() });
+
+async function dispatch(
+  types: MessageTypes,
+  connection: Connection,
+  value: unknown,
+): Promise<ServerFrame | undefined> {
+  const handle = types.get(envelope.safeParse(value).data?.type ?? '');
+  return handle === undefined ? errorFrame('unknown_type') : handle(connection, value);
+}
+
+function errorFrame(code: keyof typeof FRAME_ERRORS): ServerFrame {
+  return { type: 'error', code, detail: FRAME_ERRORS[code] };
+}
+
+const referred = z.object({ ref });
+
+function refOf(value: unknown): string | number | undefined {
+  return referred.safeParse(value).data?.ref;
+}
+
+function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
+  try {
+    return { ok: true, value: JSON.parse(text) as unknown };
+  } catch {
+    return { ok: false };
+  }
+}

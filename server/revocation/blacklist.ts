@@ -1,0 +1,93 @@
+import { parseJti } from '../crypto/jwt.ts';
+import type { EphemeralStore } from '../ephemeral/ephemeral-store.ts';
+import type { AppContext } from '../context.ts';
+import { isUnavailable } from '../errors.ts';
+import type { Db } from '../store/database.ts';
+import { forEachLiveRevocation } from '../store/revocations.ts';
+import { isSessionLive } from '../store/sessions.ts';
+
+const WHOLE_SESSION = '*';
+const REBUILD_RETRY_MS = 1000;
+
+/** `jwt:blacklist:{jti}`, or, with a session id in its place, the end of all that session's tokens. */
+function blacklistKey(id: string): string {
+  return `jwt:blacklist:${id}`;
+}
+
+type BlacklistContext = Pick<
+  AppContext,
+  'ephemeral' | 'db' | 'clock' | 'log' | 'revocations' | 'isDraining'
+>;
+
+/**
+ * What the ephemeral store knows of revoked tokens. The store may have lost it: after every new connection
+ * it is written anew from PostgreSQL, which answers in its place until that is done.
+ */
+export class Blacklist {
+  readonly #ephemeral: EphemeralStore;
+  readonly #db: Db;
+  readonly #ctx: BlacklistContext;
+  #isComplete = false;
+  #rebuilds = 0;
+
+  constructor(ctx: BlacklistContext) {
+    this.#ctx = ctx;
+    this.#ephemeral = ctx.ephemeral;
+    this.#db = ctx.db;
+    ctx.ephemeral.onConnected(() => {
+      this.#isComplete = false;
+      void this.#rebuild(++this.#rebuilds);
+    });
+  }
+
+  addSession(sessionId: string, ttlMs: number): Promise<void> {
+    return this.#ephemeral.set(blacklistKey(sessionId), WHOLE_SESSION, ttlMs);
+  }
+
+  addToken(jti: string, ttlMs: number): Promise<void> {
+    return this.#ephemeral.set(blacklistKey(jti), 'revoked', ttlMs);
+  }
+
+  /** Whether a verified token was revoked. @throws `service_unavailable` where nobody can tell. */
+  async isRevoked(jti: string): Promise<boolean> {
+    const { sessionId, generation } = parseJti(jti);
+    // What this node has heard itself stays true, whatever the store has lost.
+    if (this.#ctx.revocations.hasEnded(sessionId)) return true;
+    if (this.#isComplete) {
+      try {
+        const [byToken, bySession] = await Promise.all([
+          this.#ephemeral.get(blacklistKey(jti)),
+          this.#ephemeral.get(blacklistKey(sessionId)),
+        ]);
+        if (byToken !== null || bySession === WHOLE_SESSION) return true;
+        return bySession !== null && generation <= Number(bySession);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+      }
+    }
+    return !(await isSessionLive(this.#db, { sessionId, generation }));
+  }
+
+  async #rebuild(attempt: number): Promise<void> {
+    try {
+      await this.#writeAll();
+      // A connection made meanwhile has its own rebuild under way.
+      this.#isComplete = attempt === this.#rebuilds;
+    } catch (error) {
+      if (this.#ctx.isDraining()) return;
+      this.#ctx.log.warn({ err: error }, 'the blacklist is not rebuilt yet, PostgreSQL answers');
+      this.#ctx.clock.after(REBUILD_RETRY_MS, () => {
+        if (attempt === this.#rebuilds) void this.#rebuild(attempt);
+      });
+    }
+  }
+
+  #writeAll(): Promise<void> {
+    const now = this.#ctx.clock.now();
+    return forEachLiveRevocation(this.#db, new Date(now), async (batch) => {
+      await Promise.all(
+        batch.map((row) => this.addSession(row.sessionId, row.expiresAt.getTime() - now)),
+      );
+    });
+  }
+}

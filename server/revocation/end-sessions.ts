@@ -1,0 +1,125 @@
+import { recordAudit, type AuditEventType, type Client } from '../audit.ts';
+import { epochSeconds } from '../clock.ts';
+import type { AppContext } from '../context.ts';
+import { getTokenExpirySeconds } from '../crypto/jwt.ts';
+import { AppError } from '../errors.ts';
+import { inTransaction, type Trx } from '../store/database.ts';
+import { endSessionRows, type EndedSession, type SessionSelection } from '../store/sessions.ts';
+import { lockUser } from '../store/users.ts';
+import { revocationLifeMs, type RevocationReason } from './revocation.ts';
+
+type EndSessionsContext = Pick<
+  AppContext,
+  'config' | 'db' | 'clock' | 'log' | 'metrics' | 'ephemeral' | 'blacklist' | 'revocations'
+>;
+
+/** The token that asked: blacklisted by its own jti too. */
+interface AskingToken {
+  jti: string;
+  expiresAt: number;
+}
+
+interface EndSessionsInput {
+  selection: SessionSelection;
+  reason: RevocationReason;
+  event: AuditEventType;
+  client: Client;
+  token?: AskingToken;
+  /** The session that the caller proved to hold by a token's signature: one of the selection. */
+  heldSessionId?: string;
+  /** What else belongs to the act, in the same transaction, after the sessions have ended. */
+  alongside?: (trx: Trx) => Promise<void>;
+}
+
+/**
+ * The one way a session ends: committed in PostgreSQL, then acted on here and told to all nodes.
+ * Gives the sessions that this call ended; what is not pushed in time is not undone.
+ * @throws `token_revoked`, and ends nothing, where the session that the caller holds had ended before;
+ * `service_unavailable` with PostgreSQL away. In both cases the held session is blacklisted and its sockets
+ * are closed all the same. Asking again is safe: PostgreSQL alone says whether it has ended.
+ */
+export async function endSessions(
+  ctx: EndSessionsContext,
+  input: EndSessionsInput,
+): Promise<EndedSession[]> {
+  try {
+    const ended = await commit(ctx, input);
+    ctx.metrics.revocations.inc({ reason: input.reason }, ended.length);
+    await push(ctx, input, ended);
+    return ended;
+  } catch (error) {
+    const { heldSessionId } = input;
+    if (heldSessionId !== undefined) await push(ctx, input, [toEnded(heldSessionId)]);
+    throw error;
+  }
+}
+
+function toEnded(sessionId: string): EndedSession {
+  return { sessionId, refreshJtis: [] };
+}
+
+function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
+  const { selection, reason, event, client, alongside, heldSessionId } = input;
+  const now = ctx.clock.now();
+  return inTransaction(ctx.db, async (trx) => {
+    await lockUser(trx, selection.userId);
+    const ended = await endSessionRows(trx, {
+      selection,
+      reason,
+      now: new Date(now),
+      revokedUntil: new Date(now + revocationLifeMs(ctx.config)),
+    });
+    if (heldSessionId !== undefined && !ended.some((each) => each.sessionId === heldSessionId)) {
+      throw new AppError('token_revoked');
+    }
+    if (ended.length > 0 || alongside !== undefined) {
+      await recordAudit(trx, {
+        type: event,
+        at: new Date(now),
+        userId: selection.userId,
+        ...(selection.only === undefined ? {} : { sessionId: selection.only }),
+        client,
+        details: { sessions_ended: ended.length },
+      });
+    }
+    await alongside?.(trx);
+    return ended;
+  });
+}
+
+/** Tells the ephemeral store and every node. The commit stands whatever happens here. */
+async function push(
+  ctx: EndSessionsContext,
+  { selection, reason, token }: EndSessionsInput,
+  ended: EndedSession[],
+): Promise<void> {
+  if (ended.length === 0) return;
+  const tokenLifeMs = ctx.config.phoneAccessSeconds * 1000;
+  const results = await Promise.allSettled([
+    ...ended.map(({ sessionId }) => ctx.blacklist.addSession(sessionId, tokenLifeMs)),
+    ...ended.flatMap(({ refreshJtis }) =>
+      refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
+    ),
+    ...(token === undefined ? [] : [blacklistToken(ctx, token)]),
+    // Last, and on the same connection: a socket that registers after it then finds the keys above.
+    ctx.revocations.publish({
+      user_id: selection.userId,
+      session_ids: ended.map(({ sessionId }) => sessionId),
+      reason,
+    }),
+  ]);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure === undefined) return;
+  ctx.metrics.revocationPushFailures.inc();
+  ctx.log.warn({ err: failure.reason as unknown }, 'a revocation could not be pushed');
+}
+
+function blacklistToken(ctx: EndSessionsContext, { jti, expiresAt }: AskingToken): Promise<void> {
+  const secondsLeft = getTokenExpirySeconds({ exp: expiresAt }, epochSeconds(ctx.clock));
+  return ctx.blacklist.addToken(jti, Math.max(1, secondsLeft) * 1000);
+}
+
+/** Where a live phone refresh token is noted. */
+export function refreshTokenKey(jti: string): string {
+  return `jwt:refresh:${jti}`;
+}

@@ -1,0 +1,116 @@
+import { repeat } from '../clock.ts';
+import type { AppContext } from '../context.ts';
+import {
+  forEachLiveRevocation,
+  listRevocationsSince,
+  readOldestRunning,
+  type LiveRevocation,
+} from '../store/revocations.ts';
+import { RevocationSet } from './revocation-set.ts';
+import { revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
+
+const CHANNEL = 'medallion:revocations';
+const CATCH_UP_INTERVAL_MS = 2000;
+
+type Listener = (revocation: Revocation) => void;
+type FeedContext = Pick<AppContext, 'config' | 'ephemeral' | 'db' | 'clock' | 'log'>;
+
+/**
+ * Revocations as this node learns of them: its own at once, those of other nodes through the ephemeral store,
+ * and whatever got lost on the way from PostgreSQL, every two seconds and after every interruption.
+ */
+export class RevocationFeed {
+  readonly #ctx: FeedContext;
+  readonly #ended: RevocationSet;
+  readonly #listeners: Listener[] = [];
+  /** The oldest transaction that may still have been running when we last read; null before the first time. */
+  #readUpTo: string | null = null;
+  #isBehind = false;
+  #isStopped = false;
+  #stopCatchingUp: () => void = () => undefined;
+
+  constructor(ctx: FeedContext) {
+    this.#ctx = ctx;
+    this.#ended = new RevocationSet(ctx.clock, revocationLifeMs(ctx.config));
+  }
+
+  /** Resolves when this node knows every revocation that was committed before the call. */
+  async start(): Promise<void> {
+    this.#ctx.ephemeral.subscribe(CHANNEL, {
+      onMessage: (message) => {
+        this.#receive(message);
+      },
+      onSubscribed: () => void this.#tryToCatchUp(),
+    });
+    await this.#catchUp();
+    this.#stopCatchingUp = repeat(this.#ctx.clock, CATCH_UP_INTERVAL_MS, {
+      task: () => this.#tryToCatchUp(),
+      onError: () => undefined,
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#stopCatchingUp();
+  }
+
+  /** Whether this node has heard that a session has ended; if not, others may still know better. */
+  hasEnded(sessionId: string): boolean {
+    return this.#ended.has(sessionId);
+  }
+
+  onRevocation(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Acts on this node before it returns; resolves when the other nodes have been told. */
+  publish(revocation: Revocation): Promise<void> {
+    this.#emit(revocation);
+    return this.#ctx.ephemeral.publish(CHANNEL, JSON.stringify(revocation));
+  }
+
+  #receive(message: string): void {
+    try {
+      this.#emit(revocationSchema.parse(JSON.parse(message)));
+    } catch (error) {
+      this.#ctx.log.error({ err: error }, 'a revocation could not be read');
+    }
+  }
+
+  async #tryToCatchUp(): Promise<void> {
+    try {
+      await this.#catchUp();
+      this.#isBehind = false;
+    } catch (error) {
+      if (this.#isBehind || this.#isStopped) return;
+      this.#isBehind = true;
+      this.#ctx.log.warn({ err: error }, 'revocations cannot be read from PostgreSQL');
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    const { db, clock } = this.#ctx;
+    if (this.#readUpTo === null) {
+      const readUpTo = await readOldestRunning(db);
+      await forEachLiveRevocation(db, new Date(clock.now()), (batch) => {
+        this.#emitAll(batch);
+      });
+      this.#readUpTo = readUpTo;
+    } else {
+      const { revocations, readUpTo } = await listRevocationsSince(db, this.#readUpTo);
+      this.#emitAll(revocations);
+      this.#readUpTo = readUpTo;
+    }
+  }
+
+  #emitAll(revocations: LiveRevocation[]): void {
+    for (const { userId, sessionId, reason } of revocations) {
+      this.#emit(revocationSchema.parse({ user_id: userId, session_ids: [sessionId], reason }));
+    }
+  }
+
+  #emit(revocation: Revocation): void {
+    this.#ended.add(revocation.session_ids);
+    for (const listener of this.#listeners) listener(revocation);
+  }
+}

@@ -1,0 +1,23 @@
+import { select, type Trx } from './database.ts';
+import type { Device } from './sessions.ts';
+
+export interface AuditRow extends Device {
+  at: Date;
+  eventType: string;
+  severity: string;
+  userId: number | null;
+  sessionId: string | null;
+  requestId: string | null;
+  details: Record<string, unknown>;
+}
+
+export async function insertAuditRow(trx: Trx, row: AuditRow): Promise<void> {
+  await select(
+    trx,
+    `INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent, device_id,
+                            request_id, details)
+     VALUES (:at, :eventType, :severity, :userId, :sessionId, :ip, :userAgent, :deviceId,
+             :requestId, :details)`,
+    { ...row },
+  );
+}

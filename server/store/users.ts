@@ -1,0 +1,71 @@
+import type { Role } from '../config.ts';
+import { select, selectOne, type Trx } from './database.ts';
+
+export interface User {
+  id: number;
+  phoneNumber: string | null;
+  email: string | null;
+  username: string | null;
+  roles: Role[];
+  isActive: boolean;
+  totpEnabled: boolean;
+  createdAt: Date;
+  lastLogin: Date | null;
+}
+
+/** A user's columns in the names that the code knows. */
+export const USER_COLUMNS = `
+  id, phone_number AS "phoneNumber", email, username, roles, is_active AS "isActive",
+  totp_enabled AS "totpEnabled", created_at AS "createdAt", last_login AS "lastLogin"`;
+
+/**
+ * The user with this number, locked until the transaction ends: whoever revokes this user's sessions
+ * meanwhile waits, and then sees the session that this transaction made.
+ */
+export function lockUserByPhone(trx: Trx, phoneNumber: string): Promise<User | null> {
+  return selectOne<User>(
+    trx,
+    `SELECT ${USER_COLUMNS} FROM users WHERE phone_number = :phoneNumber FOR NO KEY UPDATE`,
+    { phoneNumber },
+  );
+}
+
+/** Makes the user of a number; one that was made at the same moment is locked and given instead. */
+export async function insertUserByPhone(
+  trx: Trx,
+  { phoneNumber, now }: { phoneNumber: string; now: Date },
+): Promise<User & { isNew: boolean }> {
+  const [user] = await select<User & { isNew: boolean }>(
+    trx,
+    `INSERT INTO users (phone_number, roles, created_at) VALUES (:phoneNumber, '{}', :now)
+     ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
+     RETURNING ${USER_COLUMNS}, (xmax = 0) AS "isNew"`,
+    { phoneNumber, now },
+  );
+  if (user === undefined) throw new Error('an upsert gave no row');
+  return user;
+}
+
+/** Notes the sign-in and the role that it was for, which the user holds from then on. */
+export async function recordLogin(
+  trx: Trx,
+  { userId, role, now }: { userId: number; role: Role; now: Date },
+): Promise<void> {
+  await select(
+    trx,
+    `UPDATE users SET last_login = :now,
+       roles = CASE WHEN :role = ANY (roles) THEN roles ELSE array_append(roles, :role) END
+     WHERE id = :userId`,
+    { userId, role, now },
+  );
+}
+
+/** Waits for every sign-in of this user that is under way, and holds up those that follow. */
+export async function lockUser(trx: Trx, userId: number): Promise<void> {
+  await select(trx, 'SELECT 1 FROM users WHERE id = :userId FOR UPDATE', { userId });
+}
+
+/** Erases the user, and with the row every session. */
+export async function deleteUser(trx: Trx, userId: number): Promise<void> {
+  await select(trx, 'DELETE FROM users WHERE id = :userId', { userId });
+}

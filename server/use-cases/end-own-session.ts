@@ -1,0 +1,24 @@
+import type { Client } from '../audit.ts';
+import { AppError } from '../errors.ts';
+import { endSessions } from '../revocation/end-sessions.ts';
+import type { Principal } from './authenticate-token.ts';
+
+interface EndOwnSessionInput {
+  principal: Principal;
+  sessionId: string;
+  client: Client;
+}
+
+/** Ends one of the user's sessions. @throws `not_found` for one that has ended or is another user's */
+export async function endOwnSession(
+  ctx: Parameters<typeof endSessions>[0],
+  { principal, sessionId, client }: EndOwnSessionInput,
+): Promise<void> {
+  const ended = await endSessions(ctx, {
+    selection: { userId: principal.userId, only: sessionId },
+    reason: 'session_revoked',
+    event: 'session_revoked',
+    client,
+  });
+  if (ended.length === 0) throw new AppError('not_found');
+}

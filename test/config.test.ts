@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { ConfigError, loadSettings } from '../server/config.ts';
+
+const SECRETS = {
+  JWT_SECRET_KEY: 'bJ4x0Qm2Zr8sVt6Yw1Uf3Gh5Kp7Nd9La',
+  HASH_PEPPER: 'c9Pq2We4Rt6Yu8Io0As1Df3Gh5Jk7LzX',
+};
+const PRODUCTION = {
+  ...SECRETS,
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgresql://user:pw@db/medallion',
+  REDIS_URL: 'rediss://redis:6379',
+  SMS_PROVIDER: 'twilio',
+  TWILIO_ACCOUNT_SID: 'AC1',
+  TWILIO_AUTH_TOKEN: 'token',
+  TWILIO_FROM: '+14155550100',
+};
+
+type Variables = Record<string, string | undefined>;
+
+/** The names of the variables that a configuration is refused for. */
+function refusedFor(variables: Variables): string[] {
+  try {
+    loadSettings(variables);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    for (const problem of error.problems) assert.ok(error.message.includes(problem));
+    return error.problems.map((problem) => problem.split(':', 1)[0] ?? '').sort();
+  }
+  return [];
+}
+
+describe('outside production', () => {
+  test('two secrets are enough, and all else has the defaults of the contract', () => {
+    const { config, secrets } = loadSettings(SECRETS);
+    assert.deepEqual(config, {
+      ...config,
+      environment: 'development',
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://localhost:3000',
+      trustedProxyHops: 0,
+      allowedOrigins: [],
+      logLevel: 'info',
+      dataDirectory: '.data',
+      extensions: [],
+      defaultRegion: undefined,
+      phoneAccessSeconds: 900,
+      phoneRefreshSeconds: 604_800,
+      selfSignupRoles: ['rider', 'driver'],
+      smsProvider: 'console',
+    });
+    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
+    assert.equal(secrets.databaseUrl, undefined);
+    assert.equal(secrets.redisUrl, undefined);
+  });
+
+  test('the address follows the port', () => {
+    assert.equal(
+      loadSettings({ ...SECRETS, PORT: '8080' }).config.publicUrl,
+      'http://localhost:8080',
+    );
+  });
+
+  test('the secrets are required, and must differ from each other', () => {
+    assert.deepEqual(refusedFor({}), ['HASH_PEPPER', 'JWT_SECRET_KEY']);
+    const one = SECRETS.JWT_SECRET_KEY;
+    assert.deepEqual(refusedFor({ JWT_SECRET_KEY: one, HASH_PEPPER: one }), [
+      'HASH_PEPPER, JWT_SECRET_KEY',
+    ]);
+    assert.deepEqual(refusedFor({ ...SECRETS, HASH_PEPPER: 'short' }), ['HASH_PEPPER']);
+  });
+
+  test('the previous key goes on verifying', () => {
+    const old = 'oldKeyoldKeyOldKeyOldKeyOldKey12';
+    const { secrets } = loadSettings({ ...SECRETS, JWT_SECRET_KEY_PREVIOUS: old });
+    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY, old]);
+  });
+});
+
+describe('production', () => {
+  test('takes a whole configuration', () => {
+    const { config } = loadSettings(PRODUCTION);
+    assert.equal(config.environment, 'production');
+    assert.equal(config.host, '0.0.0.0');
+    assert.deepEqual(config.selfSignupRoles, ['rider']);
+  });
+
+  test('names everything that is missing at once', () => {
+    assert.deepEqual(refusedFor({ NODE_ENV: 'production' }), [
+      'DATABASE_URL',
+      'HASH_PEPPER',
+      'JWT_SECRET_KEY',
+      'REDIS_URL',
+      'SMS_PROVIDER',
+    ]);
+    assert.deepEqual(refusedFor({ NODE_ENV: 'production', SMS_PROVIDER: 'twilio', PORT: 'x' }), [
+      'DATABASE_URL',
+      'HASH_PEPPER',
+      'JWT_SECRET_KEY',
+      'PORT',
+      'REDIS_URL',
+      'TWILIO_ACCOUNT_SID',
+      'TWILIO_AUTH_TOKEN',
+      'TWILIO_FROM',
+    ]);
+  });
+
+  test('needs no Redis where there will only ever be one node', () => {
+    assert.deepEqual(refusedFor({ ...PRODUCTION, REDIS_URL: undefined }), ['REDIS_URL']);
+    assert.deepEqual(refusedFor({ ...PRODUCTION, REDIS_URL: '', SINGLE_NODE: 'false' }), [
+      'REDIS_URL',
+    ]);
+    assert.deepEqual(refusedFor({ ...PRODUCTION, REDIS_URL: '', SINGLE_NODE: 'true' }), []);
+  });
+
+  test('takes no secret that a person made up', () => {
+    for (const secret of [
+      'change-me-change-me-change-me-change-me',
+      'this-is-an-example-of-a-long-secret-key',
+      'a'.repeat(64),
+      'abcabcabcabcabcabcabcabcabcabcabc',
+      'MyPassword1MyPassword1MyPassword1',
+    ]) {
+      for (const name of ['JWT_SECRET_KEY', 'JWT_SECRET_KEY_PREVIOUS', 'HASH_PEPPER']) {
+        assert.deepEqual(refusedFor({ ...PRODUCTION, [name]: secret }), [name]);
+      }
+      assert.deepEqual(refusedFor({ ...SECRETS, JWT_SECRET_KEY: secret }), []);
+    }
+  });
+
+  test('takes the webhook only with its address and secret', () => {
+    const webhook = { ...PRODUCTION, SMS_PROVIDER: 'webhook' };
+    assert.deepEqual(refusedFor(webhook), ['SMS_WEBHOOK_SECRET', 'SMS_WEBHOOK_URL']);
+    const whole = {
+      ...webhook,
+      SMS_WEBHOOK_URL: 'https://sms.example.com/send',
+      SMS_WEBHOOK_SECRET: 'q8vF3tLz0XnB7yWc5rKd1mGh9pSj2aEu',
+    };
+    assert.deepEqual(refusedFor(whole), []);
+  });
+});
+
+describe('a variable', () => {
+  test('that is empty is not set', () => {
+    const empty = { NODE_ENV: '', PORT: '', REDIS_URL: '', SELF_SIGNUP_ROLES: '', LOG_LEVEL: '' };
+    const { config, secrets } = loadSettings({ ...SECRETS, ...empty });
+    assert.deepEqual(config, loadSettings(SECRETS).config);
+    assert.equal(secrets.redisUrl, undefined);
+    assert.deepEqual(refusedFor({ ...SECRETS, JWT_SECRET_KEY: '' }), ['JWT_SECRET_KEY']);
+  });
+
+  test('is read under its older name where it is not set itself', () => {
+    const old = { SECRET_KEY: SECRETS.JWT_SECRET_KEY, ALGORITHM: 'HS256', ENVIRONMENT: 'test' };
+    const { config, secrets } = loadSettings({ HASH_PEPPER: SECRETS.HASH_PEPPER, ...old });
+    assert.equal(config.environment, 'test');
+    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
+    const both = { ...SECRETS, ...old, SECRET_KEY: 'x', NODE_ENV: 'development' };
+    assert.equal(loadSettings(both).config.environment, 'development');
+    const emptied = { ...SECRETS, NODE_ENV: '', ENVIRONMENT: 'test' };
+    assert.equal(loadSettings(emptied).config.environment, 'test');
+    assert.deepEqual(refusedFor({ ...SECRETS, ALGORITHM: 'none' }), ['JWT_ALGORITHM']);
+  });
+
+  for (const [name, values] of Object.entries({
+    NODE_ENV: ['prod', 'Production'],
+    PORT: ['x', '-1', '65536', '1.5'],
+    TRUST_PROXY: ['yes', '-1', '11'],
+    ALLOWED_ORIGINS: ['*', 'app.example.com', 'https://a.example,ftp://b.example'],
+    LOG_LEVEL: ['loud'],
+    DATABASE_URL: ['mysql://db', 'db'],
+    REDIS_URL: ['http://redis', 'redis'],
+    SINGLE_NODE: ['perhaps'],
+    JWT_ALGORITHM: ['none', 'hs256'],
+    DEFAULT_REGION: ['us', 'USA', '+1'],
+    SELF_SIGNUP_ROLES: ['admin', 'rider,root'],
+    OTP_LIMIT_PER_NUMBER: ['5', '0/60', '5/0', '-1/60', '5/60/60', 'a/b'],
+    OTP_LIMIT_PER_IP: ['300 per hour'],
+    SMS_PROVIDER: ['pigeon'],
+    MAX_SOCKETS_PER_USER: ['0', 'many'],
+  })) {
+    test(`is refused by its name where it makes no sense: ${name}`, () => {
+      for (const value of values) {
+        assert.deepEqual(refusedFor({ ...SECRETS, [name]: value }), [name], value);
+      }
+    });
+  }
+
+  test('that is a list is taken apart at commas', () => {
+    const { config } = loadSettings({
+      ...SECRETS,
+      ALLOWED_ORIGINS: ' https://a.example , https://b.example:8443/ ,',
+      SELF_SIGNUP_ROLES: 'driver',
+      OTP_LIMIT_PER_NUMBER: '7/60',
+    });
+    assert.deepEqual(config.allowedOrigins, ['https://a.example', 'https://b.example:8443']);
+    assert.deepEqual(config.selfSignupRoles, ['driver']);
+    assert.deepEqual(config.otpLimitPerNumber, { points: 7, seconds: 60 });
+  });
+
+  test('that we do not know is left alone', () => {
+    assert.deepEqual(refusedFor({ ...SECRETS, PATH: '/bin', HOME: '/root' }), []);
+  });
+});
+
+test('every problem is told, and none of them quotes a secret', () => {
+  const variables = { JWT_SECRET_KEY: 'hush-1', HASH_PEPPER: 'hush-2', REDIS_URL: 'hush-3' };
+  assert.throws(
+    () => loadSettings(variables),
+    (error) =>
+      error instanceof ConfigError &&
+      error.problems.length === 3 &&
+      !error.message.includes('hush'),
+  );
+});
+
+test('nothing can be changed once it is read, and the secrets are apart', () => {
+  const { config, secrets } = loadSettings(PRODUCTION);
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(secrets));
+  const shown = JSON.stringify(config);
+  for (const secret of [SECRETS.JWT_SECRET_KEY, SECRETS.HASH_PEPPER, 'user:pw', 'token']) {
+    assert.equal(shown.includes(secret), false);
+  }
+});
+
+test('.env.example tells of every variable', () => {
+  const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+  const names = Array.from(
+    read('server/config.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm),
+    ([, name]) => name,
+  );
+  assert.ok(names.length > 25 && names.includes('JWT_SECRET_KEY'));
+  const told = new Set(
+    Array.from(read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm), ([, name]) => name),
+  );
+  assert.deepEqual(
+    names.filter((name) => !told.has(name)),
+    [],
+  );
+});

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { EphemeralStore } from '../server/ephemeral/ephemeral-store.ts';
+import { MemoryStore } from '../server/ephemeral/memory.ts';
+import { REDIS_PREFIX } from './support/app.ts';
+import { eventually } from './support/eventually.ts';
+import { hear, newKey, openRedisStore } from './support/stores.ts';
+import { atEnd } from './support/teardown.ts';
+import { TestClock } from './support/test-clock.ts';
+
+const clock = new TestClock();
+interface Candidate {
+  store: EphemeralStore;
+  /** Lets a life of `SHORT_MS` come to its end. */
+  passShortLife: (key: string) => Promise<void>;
+}
+
+const SHORT_MS = 80;
+const memory = new MemoryStore(clock);
+const redis = await openRedisStore(REDIS_PREFIX);
+atEnd(() => memory.close());
+
+const CANDIDATES: Record<string, Candidate> = {
+  memory: {
+    store: memory,
+    passShortLife: () => {
+      clock.advance(SHORT_MS);
+      return Promise.resolve();
+    },
+  },
+  redis: {
+    store: redis,
+    passShortLife: (key) =>
+      eventually(`${key} is gone`, async () => (await redis.get(key)) === null),
+  },
+};
+
+function times<Result>(count: number, task: (index: number) => Promise<Result>): Promise<Result[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => task(index)));
+}
+
+function isNear(ttlMs: number | null, expectedMs: number): boolean {
+  return ttlMs !== null && ttlMs <= expectedMs && ttlMs > expectedMs - 1000;
+}
+
+for (const [name, { store, passShortLife }] of Object.entries(CANDIDATES)) {
+  describe(`the ${name} store`, () => {
+    test('gives back what was set, until its life is over', async () => {
+      const key = newKey();
+      assert.equal(await store.get(key), null);
+      assert.equal(await store.ttlMs(key), null);
+      await store.set(key, 'välue\u0000 1', 60_000);
+      assert.equal(await store.get(key), 'välue\u0000 1');
+      assert.ok(isNear(await store.ttlMs(key), 60_000));
+      await store.set(key, 'short', SHORT_MS);
+      assert.equal(await store.get(key), 'short');
+      await passShortLife(key);
+      assert.equal(await store.get(key), null);
+      assert.equal(await store.ttlMs(key), null);
+    });
+
+    test('takes a life that is no whole number of milliseconds', async () => {
+      const key = newKey();
+      await store.set(key, 'x', 1000.4);
+      assert.equal(await store.setIfAbsent(newKey(), 'x', 999.9), true);
+      await store.replace(key, 'y', 1000.4);
+      assert.equal(await store.get(key), 'y');
+    });
+
+    test('forgets what is deleted, and bears a key that is not there', async () => {
+      const key = newKey();
+      await store.set(key, 'x', 60_000);
+      await store.delete(key);
+      await store.delete(key);
+      assert.equal(await store.get(key), null);
+    });
+
+    test('sets for one of fifty who set at once where there is nothing', async () => {
+      const key = newKey();
+      const won = await times(50, (index) => store.setIfAbsent(key, String(index), 60_000));
+      assert.equal(won.filter(Boolean).length, 1);
+      assert.equal(await store.get(key), String(won.indexOf(true)));
+      assert.ok(isNear(await store.ttlMs(key), 60_000));
+    });
+
+    test('sets again where the life of what was there is over', async () => {
+      const key = newKey();
+      assert.equal(await store.setIfAbsent(key, 'one', SHORT_MS), true);
+      assert.equal(await store.setIfAbsent(key, 'two', SHORT_MS), false);
+      await passShortLife(key);
+      assert.equal(await store.setIfAbsent(key, 'three', SHORT_MS), true);
+    });
+
+    test('replaces a value and gives the one before with what it had left', async () => {
+      const key = newKey();
+      assert.equal(await store.replace(key, 'one', 60_000), null);
+      const before = await store.replace(key, 'two', 10_000);
+      assert.equal(before?.value, 'one');
+      assert.ok(isNear(before.ttlMs, 60_000));
+      assert.equal(await store.get(key), 'two');
+      assert.ok(isNear(await store.ttlMs(key), 10_000));
+    });
+
+    test('gives each value to one of fifty who replace it at once', async () => {
+      const key = newKey();
+      const taken = await times(50, (index) => store.replace(key, String(index), 60_000));
+      const seen = [...taken.map((before) => before?.value ?? null), await store.get(key)];
+      assert.equal(new Set(seen).size, 51);
+    });
+
+    test('gives an expected value to one of fifty who take it at once', async () => {
+      const key = newKey();
+      await store.set(key, 'x', 60_000);
+      assert.equal(await store.takeIfEqual(key, 'y'), 'different');
+      const taken = await times(50, () => store.takeIfEqual(key, 'x'));
+      const [winner, ...others] = taken.filter((answer) => answer !== 'absent');
+      assert.ok(typeof winner === 'object' && winner.value === 'x' && isNear(winner.ttlMs, 60_000));
+      assert.deepEqual(others, []);
+      assert.equal(await store.get(key), null);
+    });
+
+    test('takes nothing whose life is over', async () => {
+      const key = newKey();
+      await store.set(key, 'x', SHORT_MS);
+      await passShortLife(key);
+      assert.equal(await store.takeIfEqual(key, 'x'), 'absent');
+    });
+
+    test('counts up to the limit for a hundred who count at once', async () => {
+      const key = newKey();
+      const limits = { ttlMs: 60_000, max: 3 };
+      const counts = await times(100, () => store.increment(key, limits));
+      assert.deepEqual(counts.filter((count) => count !== null).sort(), [1, 2, 3]);
+      assert.equal(await store.get(key), '3');
+      assert.ok(isNear(await store.ttlMs(key), 60_000));
+    });
+
+    test('lets a count live from its first on, unless it is renewed', async () => {
+      const key = newKey();
+      await store.increment(key, { ttlMs: 60_000, max: 2 });
+      await store.increment(key, { ttlMs: 90_000, max: 2 });
+      assert.equal(await store.increment(key, { ttlMs: 90_000, max: 2 }), null);
+      assert.ok(isNear(await store.ttlMs(key), 60_000));
+      await store.renew(key, 90_000);
+      await store.decrement(key);
+      assert.ok(isNear(await store.ttlMs(key), 90_000));
+    });
+
+    test('renews nothing that is not there', async () => {
+      const key = newKey();
+      await store.renew(key, 60_000);
+      assert.equal(await store.ttlMs(key), null);
+      await store.set(key, 'x', SHORT_MS);
+      await passShortLife(key);
+      await store.renew(key, 60_000);
+      assert.equal(await store.get(key), null);
+    });
+
+    test('counts anew when the life of the count is over', async () => {
+      const key = newKey();
+      await store.increment(key, { ttlMs: SHORT_MS, max: 1 });
+      await passShortLife(key);
+      assert.equal(await store.increment(key, { ttlMs: SHORT_MS, max: 1 }), 1);
+    });
+
+    test('counts down, and never below nothing', async () => {
+      const key = newKey();
+      await store.decrement(key);
+      assert.equal(await store.ttlMs(key), null);
+      await times(3, () => store.increment(key, { ttlMs: 60_000, max: 9 }));
+      await times(5, () => store.decrement(key));
+      assert.equal(await store.increment(key, { ttlMs: 60_000, max: 9 }), 1);
+    });
+
+    test('limits the uses of a key, and of each key by itself', async () => {
+      const limiter = store.createLimiter({ name: newKey(), points: 3, seconds: 60 });
+      assert.deepEqual(limiter.options.points, 3);
+      const answers = await times(10, () => limiter.consume('one'));
+      assert.equal(answers.filter(({ isAllowed }) => isAllowed).length, 3);
+      assert.ok(answers.every(({ resetMs }) => resetMs > 55_000 && resetMs <= 60_000));
+      assert.equal((await limiter.consume('other')).remaining, 2);
+    });
+
+    test('gives back a use that was not one', async () => {
+      const limiter = store.createLimiter({ name: newKey(), points: 1, seconds: 60 });
+      assert.equal((await limiter.consume('one')).isAllowed, true);
+      await limiter.reward('one');
+      assert.equal((await limiter.consume('one')).isAllowed, true);
+      assert.equal((await limiter.consume('one')).isAllowed, false);
+    });
+
+    test('keeps two limiters of other names apart', async () => {
+      const options = { points: 1, seconds: 60 };
+      const [one, other] = [newKey(), newKey()].map((each) =>
+        store.createLimiter({ name: each, ...options }),
+      );
+      await one?.consume('key');
+      assert.equal((await other?.consume('key'))?.isAllowed, true);
+    });
+
+    test('tells who listens to a channel what is published, in its order', async () => {
+      const [channel, other] = [newKey(), newKey()];
+      const isSubscribed = new Promise<void>((resolve) => {
+        store.subscribe(newKey(), { onMessage: () => undefined, onSubscribed: resolve });
+      });
+      const [heard, overheard] = [hear(store, channel), hear(store, other)];
+      await isSubscribed;
+      await eventually('a message comes through', async () => {
+        await store.publish(channel, 'probe');
+        return heard.length > 0;
+      });
+      await store.publish(channel, '1');
+      await store.publish(channel, '2');
+      await eventually('both came', () => heard.includes('2'));
+      assert.deepEqual(
+        heard.filter((message) => message !== 'probe'),
+        ['1', '2'],
+      );
+      assert.deepEqual(overheard, []);
+    });
+
+    test('answers that it is there, and says when it is reached', async () => {
+      await store.ping();
+      assert.equal(await store.waitUntilConnected(1000), true);
+      let isReached = false;
+      store.onConnected(() => (isReached = true));
+      assert.ok(isReached);
+    });
+  });
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { createApp, type App, type Overrides } from '../../server/app.ts';
+import { loadSettings } from '../../server/config.ts';
+import { databaseUrl, required } from './database.ts';
+import { atEnd } from './teardown.ts';
+
+/** Before this file's Redis keys and channels: files run in parallel on one Redis. */
+export const REDIS_PREFIX = `test:${randomBytes(6).toString('hex')}:`;
+
+export interface TestApp extends App {
+  url: string;
+  request: ReturnType<typeof supertest>;
+}
+
+export interface TestAppOptions extends Overrides {
+  /** Which ephemeral store: Redis unless said otherwise. */
+  store?: 'redis' | 'memory';
+  /** Environment variables on top of those that a test needs. */
+  env?: Record<string, string>;
+}
+
+const SECRETS = {
+  JWT_SECRET_KEY: randomBytes(32).toString('base64'),
+  HASH_PEPPER: randomBytes(32).toString('base64'),
+};
+
+/** The variables that a server of this test file runs with. */
+export async function testEnvironment(
+  options: Pick<TestAppOptions, 'store' | 'env'> = {},
+): Promise<Record<string, string>> {
+  return {
+    NODE_ENV: 'test',
+    LOG_LEVEL: 'silent',
+    ...SECRETS,
+    DATABASE_URL: await databaseUrl(),
+    DATABASE_POOL_SIZE: '5',
+    OTP_LIMIT_PER_IP: '100000/60',
+    ...(options.store === 'memory'
+      ? {}
+      : { REDIS_URL: required('TEST_REDIS_URL'), REDIS_KEY_PREFIX: REDIS_PREFIX }),
+    ...options.env,
+  };
+}
+
+/** A node in this process, listening, stopped after the file. Two of them share database and Redis. */
+export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { store, env, ...overrides } = options;
+  const settings = loadSettings(
+    await testEnvironment({ ...(store && { store }), ...(env && { env }) }),
+  );
+  const app = await createApp(settings, {
+    log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+    ...overrides,
+  });
+  atEnd(() => app.close());
+  await new Promise<void>((resolve) => app.server.listen(0, '127.0.0.1', resolve));
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  return { ...app, url, request: supertest(url) };
+}
+
+/** A client on the tests' Redis that adds this file's prefix to its keys. */
+export function openRedis(): Redis {
+  const redis = new Redis(required('TEST_REDIS_URL'), { keyPrefix: REDIS_PREFIX });
+  atEnd(() => {
+    redis.disconnect();
+  });
+  return redis;
+}

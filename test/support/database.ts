@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { atEnd } from './teardown.ts';
+
+/** A variable that the test runner sets. */
+export function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run the tests with npm test`);
+  return value;
+}
+
+async function asAdmin(sql: string): Promise<void> {
+  const client = new Client({ connectionString: required('TEST_DATABASE_URL') });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A database of this test file's own, cloned from the migrated template and dropped after the file. */
+async function createDatabase(): Promise<string> {
+  const name = `${required('TEST_TEMPLATE_DATABASE')}_${randomBytes(6).toString('hex')}`;
+  await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${required('TEST_TEMPLATE_DATABASE')}`);
+  atEnd(() => asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+  const url = new URL(required('TEST_DATABASE_URL'));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+let database: Promise<string> | undefined;
+
+/** The URL of the file's database. */
+export function databaseUrl(): Promise<string> {
+  database ??= createDatabase();
+  return database;
+}
+
+/** Runs SQL beside the app, as an operator would. */
+export async function query<Row extends object>(
+  sql: string,
+  bindings: unknown[] = [],
+): Promise<Row[]> {
+  const client = new Client({ connectionString: await databaseUrl() });
+  await client.connect();
+  try {
+    return (await client.query<Row>(sql, bindings)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../../server/clock.ts';
+
+interface Timer {
+  dueAt: number;
+  task: () => void;
+}
+
+/** A clock that runs with the real one and can be set forward; timers that fall due by that are run. */
+export class TestClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #offsetMs = 0;
+
+  now(): number {
+    return Date.now() + this.#offsetMs;
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    const timer = { dueAt: this.now() + delayMs, task };
+    this.#timers.add(timer);
+    const real = setTimeout(() => {
+      this.#run(timer);
+    }, delayMs).unref();
+    return () => {
+      this.#timers.delete(timer);
+      clearTimeout(real);
+    };
+  }
+
+  advance(ms: number): void {
+    this.#offsetMs += ms;
+    const due = [...this.#timers].filter(({ dueAt }) => dueAt <= this.now());
+    for (const timer of due.sort((one, other) => one.dueAt - other.dueAt)) this.#run(timer);
+  }
+
+  #run(timer: Timer): void {
+    if (this.#timers.delete(timer)) timer.task();
+  }
+}
