@@ -36,9 +36,8 @@ export async function up(knex: Knex): Promise<void> {
       end_reason text,
       CHECK ((ended_at IS NULL) = (end_reason IS NULL))
     );
-    CREATE INDEX sessions_live_by_user ON sessions (user_id, created_at DESC, id)
-      WHERE ended_at IS NULL;
-    CREATE INDEX sessions_by_user ON sessions (user_id);
+    -- Not a partial index of the live ones: the end of a session then changes no index.
+    CREATE INDEX sessions_by_user ON sessions (user_id, created_at DESC, id);
     CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
     CREATE TABLE refresh_tokens (
@@ -84,11 +83,57 @@ export async function up(knex: Knex): Promise<void> {
     CREATE TRIGGER audit_log_is_insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
       FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
   `);
+  await knex.raw(END_SESSIONS);
 }
+
+/**
+ * Ends live sessions of a user: one, all, or all but one. A function, so that it is one round trip and its plans
+ * are kept. Each statement sees what was committed before it: once the user's row is locked, the second sees every
+ * session that was being made. Where the session that the caller holds has ended before, nothing is done.
+ */
+const END_SESSIONS = `
+  CREATE FUNCTION end_sessions(
+    the_user integer, only_id text, except_id text, held_id text, reason text,
+    ended timestamptz, revoked_until timestamptz, audit jsonb
+  ) RETURNS TABLE (session_id text, refresh_jtis text[]) LANGUAGE plpgsql
+  -- PostgreSQL would plan the statement anew for every call, which takes longer than the statement.
+  SET plan_cache_mode = force_generic_plan AS $$
+    #variable_conflict use_column
+    BEGIN
+      PERFORM FROM users WHERE id = the_user FOR UPDATE;
+      IF held_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM sessions WHERE id = held_id AND user_id = the_user AND ended_at IS NULL
+      ) THEN
+        RETURN;
+      END IF;
+      RETURN QUERY
+        WITH dead AS (
+          UPDATE sessions SET ended_at = end_sessions.ended, end_reason = end_sessions.reason
+          WHERE user_id = the_user AND ended_at IS NULL
+            AND (only_id IS NULL OR id = only_id) AND (except_id IS NULL OR id <> except_id)
+          RETURNING id
+        ), dropped AS (
+          DELETE FROM refresh_tokens USING dead WHERE refresh_tokens.session_id = dead.id
+          RETURNING refresh_tokens.session_id, refresh_tokens.jti
+        ), revoked AS (
+          INSERT INTO revocations (user_id, session_id, reason, revoked_at, expires_at)
+          SELECT the_user, id, end_sessions.reason, end_sessions.ended, revoked_until FROM dead
+        )
+        SELECT id, ARRAY(SELECT jti FROM dropped WHERE dropped.session_id = dead.id) FROM dead;
+      IF FOUND THEN
+        INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent,
+                               device_id, request_id, details)
+        SELECT at, event_type, severity, user_id, entry.session_id, ip, user_agent,
+               device_id, request_id, details
+        FROM jsonb_populate_record(NULL::audit_log, audit) AS entry;
+      END IF;
+    END
+  $$;
+`;
 
 export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
     DROP TABLE audit_log, revocations, refresh_tokens, sessions, users;
-    DROP FUNCTION refuse_change;
+    DROP FUNCTION refuse_change, end_sessions;
   `);
 }

@@ -1,6 +1,6 @@
-import { insertAuditRow } from './store/audit-log.ts';
+import { insertAuditRow, type AuditRow } from './store/audit-log.ts';
 import type { Trx } from './store/database.ts';
-import type { Device } from './store/sessions.ts';
+import type { Device } from './store/device.ts';
 
 type Severity = 'info' | 'warning' | 'error' | 'critical';
 
@@ -33,8 +33,12 @@ export interface AuditEvent {
 
 /** Records an event in the transaction of the act itself: neither happens without the other. */
 export async function recordAudit(trx: Trx, event: AuditEvent): Promise<void> {
+  await insertAuditRow(trx, toAuditRow(event));
+}
+
+export function toAuditRow(event: AuditEvent): AuditRow {
   const { type, at, userId, sessionId, client, details } = event;
-  await insertAuditRow(trx, {
+  return {
     at,
     eventType: type,
     severity: AUDIT_EVENTS[type],
@@ -42,5 +46,5 @@ export async function recordAudit(trx: Trx, event: AuditEvent): Promise<void> {
     sessionId: sessionId ?? null,
     details: details ?? {},
     ...client,
-  });
+  };
 }

@@ -68,6 +68,12 @@ async function assertUnavailable(request: Test): Promise<void> {
   assert.ok(tookMs < PATIENCE_MS, `took ${tookMs} ms`);
 }
 
+/** The first logout may have been committed after all, when what was held up went through. */
+async function assertLoggedOut(repeated: Test): Promise<void> {
+  const answer = await repeated;
+  if (answer.status !== 200) assertProblem(answer, REVOKED);
+}
+
 async function untilAllIsBack({ app, postgres, redis }: Setup): Promise<void> {
   postgres.restore();
   redis.restore();
@@ -127,7 +133,7 @@ describe('an outage', { concurrency: true }, () => {
         takeAway(postgres);
         await assertUnavailable(logOut(app, access_token));
         await untilAllIsBack(setup);
-        await logOut(app, access_token).expect(200);
+        await assertLoggedOut(logOut(app, access_token));
         assertProblem(await renew(app, refresh_token), {
           status: 401,
           code: 'invalid_refresh_token',
@@ -149,7 +155,7 @@ describe('an outage', { concurrency: true }, () => {
         await assertUnavailable(logOutEverywhere());
         assertProblem(await open(app, access_token), REVOKED);
         await untilAllIsBack(setup);
-        await logOutEverywhere().expect(200);
+        await assertLoggedOut(logOutEverywhere());
         assertProblem(await open(app, other.access_token), REVOKED);
       });
 
@@ -191,7 +197,7 @@ describe('an outage', { concurrency: true }, () => {
           const { status } = await open(app, live.access_token);
           return status === 200;
         });
-        await logOut(app, leaving.access_token).expect(200);
+        await assertLoggedOut(logOut(app, leaving.access_token));
         assertProblem(await open(app, leaving.access_token), REVOKED);
         assertProblem(await open(app, dead.access_token), REVOKED);
       });

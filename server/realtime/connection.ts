@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { isRevocation } from '../revocation/revocation.ts';
 import type { Principal } from '../use-cases/authenticate-token.ts';
@@ -22,6 +23,7 @@ export class Connection {
   /** Whether the client has been heard since it was last pinged. */
   isAlive = true;
   #webSocket: WebSocket | null = null;
+  #transport: Duplex | null = null;
   #gatedFor: CloseReason | null = null;
 
   constructor(id: string, principal: Principal) {
@@ -34,8 +36,9 @@ export class Connection {
     return this.#gatedFor;
   }
 
-  attach(webSocket: WebSocket): void {
+  attach(webSocket: WebSocket, transport: Duplex): void {
     this.#webSocket = webSocket;
+    this.#transport = transport;
   }
 
   send(frame: ServerFrame): void {
@@ -45,6 +48,7 @@ export class Connection {
   }
 
   ping(): void {
+    if (this.#gatedFor !== null) return;
     this.isAlive = false;
     this.#webSocket?.ping();
   }
@@ -70,15 +74,18 @@ export class Connection {
     if (webSocket === null || this.#gatedFor === null || webSocket.readyState !== WebSocket.OPEN) {
       return;
     }
-    if (isRevocation(this.#gatedFor)) {
+    if (!isRevocation(this.#gatedFor)) {
+      webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
+    } else if (webSocket.bufferedAmount > 0) {
       // What is queued in front would reach the client after the end of its session.
-      if (webSocket.bufferedAmount > 0) {
-        webSocket.terminate();
-        return;
-      }
+      webSocket.terminate();
+    } else {
+      // Both frames in one write: one system call here, one wake-up there.
+      this.#transport?.cork();
       webSocket.send(JSON.stringify({ type: 'revoked', reason: this.#gatedFor }));
+      webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
+      this.#transport?.uncork();
     }
-    webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
   }
 
   #isBackedUp(): boolean {

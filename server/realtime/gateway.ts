@@ -59,6 +59,7 @@ export function createGateway(gateway: Gateway): UpgradeListener {
         assertNotGated(connection);
         socket.off('error', ignoreError);
         server.handleUpgrade(request, socket, head, (webSocket) => {
+          connection.attach(webSocket, socket);
           open(gateway, connection, webSocket);
         });
       })
@@ -145,7 +146,6 @@ function open(
   connection: Connection,
   ws: WebSocket,
 ): void {
-  connection.attach(ws);
   ctx.metrics.socketHandshakes.inc({ status: 101 });
   ctx.metrics.socketsOpen.inc();
   const { principal, id } = connection;

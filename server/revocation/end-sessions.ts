@@ -1,11 +1,10 @@
-import { recordAudit, type AuditEventType, type Client } from '../audit.ts';
+import { toAuditRow, type AuditEventType, type Client } from '../audit.ts';
 import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { getTokenExpirySeconds } from '../crypto/jwt.ts';
-import { AppError } from '../errors.ts';
+import { AppError, isUnavailable } from '../errors.ts';
 import { inTransaction, type Trx } from '../store/database.ts';
 import { endSessionRows, type EndedSession, type SessionSelection } from '../store/sessions.ts';
-import { lockUser } from '../store/users.ts';
 import { revocationLifeMs, type RevocationReason } from './revocation.ts';
 
 type EndSessionsContext = Pick<
@@ -50,6 +49,8 @@ export async function endSessions(
   } catch (error) {
     const { heldSessionId } = input;
     if (heldSessionId !== undefined) await push(ctx, input, [toEnded(heldSessionId)]);
+    // An earlier call may have been committed after it was given up, and pushed by nobody.
+    if (!isUnavailable(error)) await ctx.revocations.catchUp();
     throw error;
   }
 }
@@ -58,33 +59,38 @@ function toEnded(sessionId: string): EndedSession {
   return { sessionId, refreshJtis: [] };
 }
 
-function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
-  const { selection, reason, event, client, alongside, heldSessionId } = input;
+async function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
+  const { alongside, heldSessionId } = input;
+  const end = describeEnd(ctx, input);
+  const ended =
+    alongside === undefined
+      ? await endSessionRows(ctx.db, end)
+      : await inTransaction(ctx.db, async (trx) => {
+          const rows = await endSessionRows(trx, end);
+          await alongside(trx);
+          return rows;
+        });
+  if (ended.length === 0 && heldSessionId !== undefined) throw new AppError('token_revoked');
+  return ended;
+}
+
+function describeEnd(ctx: EndSessionsContext, input: EndSessionsInput) {
+  const { selection, reason, event, client, heldSessionId = null } = input;
   const now = ctx.clock.now();
-  return inTransaction(ctx.db, async (trx) => {
-    await lockUser(trx, selection.userId);
-    const ended = await endSessionRows(trx, {
-      selection,
-      reason,
-      now: new Date(now),
-      revokedUntil: new Date(now + revocationLifeMs(ctx.config)),
-    });
-    if (heldSessionId !== undefined && !ended.some((each) => each.sessionId === heldSessionId)) {
-      throw new AppError('token_revoked');
-    }
-    if (ended.length > 0 || alongside !== undefined) {
-      await recordAudit(trx, {
-        type: event,
-        at: new Date(now),
-        userId: selection.userId,
-        ...(selection.only === undefined ? {} : { sessionId: selection.only }),
-        client,
-        details: { sessions_ended: ended.length },
-      });
-    }
-    await alongside?.(trx);
-    return ended;
-  });
+  return {
+    selection,
+    heldSessionId,
+    reason,
+    now: new Date(now),
+    revokedUntil: new Date(now + revocationLifeMs(ctx.config)),
+    audit: toAuditRow({
+      type: event,
+      at: new Date(now),
+      userId: selection.userId,
+      ...(selection.only === undefined ? {} : { sessionId: selection.only }),
+      client,
+    }),
+  };
 }
 
 /** Tells the ephemeral store and every node. The commit stands whatever happens here. */

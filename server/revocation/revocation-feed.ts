@@ -40,11 +40,11 @@ export class RevocationFeed {
       onMessage: (message) => {
         this.#receive(message);
       },
-      onSubscribed: () => void this.#tryToCatchUp(),
+      onSubscribed: () => void this.catchUp(),
     });
-    await this.#catchUp();
+    await this.#read();
     this.#stopCatchingUp = repeat(this.#ctx.clock, CATCH_UP_INTERVAL_MS, {
-      task: () => this.#tryToCatchUp(),
+      task: () => this.catchUp(),
       onError: () => undefined,
     });
   }
@@ -77,9 +77,10 @@ export class RevocationFeed {
     }
   }
 
-  async #tryToCatchUp(): Promise<void> {
+  /** Reads what was committed and not heard; where PostgreSQL is away, nothing, and the next time does. */
+  async catchUp(): Promise<void> {
     try {
-      await this.#catchUp();
+      await this.#read();
       this.#isBehind = false;
     } catch (error) {
       if (this.#isBehind || this.#isStopped) return;
@@ -88,7 +89,7 @@ export class RevocationFeed {
     }
   }
 
-  async #catchUp(): Promise<void> {
+  async #read(): Promise<void> {
     const { db, clock } = this.#ctx;
     if (this.#readUpTo === null) {
       const readUpTo = await readOldestRunning(db);

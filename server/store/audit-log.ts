@@ -1,5 +1,5 @@
 import { select, type Trx } from './database.ts';
-import type { Device } from './sessions.ts';
+import type { Device } from './device.ts';
 
 export interface AuditRow extends Device {
   at: Date;
@@ -20,4 +20,20 @@ export async function insertAuditRow(trx: Trx, row: AuditRow): Promise<void> {
              :requestId, :details)`,
     { ...row },
   );
+}
+
+/** The row under its columns' names, for a function of the schema that inserts it. */
+export function toJson(row: AuditRow): Record<string, unknown> {
+  return {
+    at: row.at,
+    event_type: row.eventType,
+    severity: row.severity,
+    user_id: row.userId,
+    session_id: row.sessionId,
+    ip: row.ip,
+    user_agent: row.userAgent,
+    device_id: row.deviceId,
+    request_id: row.requestId,
+    details: row.details,
+  };
 }

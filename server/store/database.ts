@@ -44,11 +44,22 @@ export async function select<Row>(
   bindings: Record<string, Binding> = {},
 ): Promise<Row[]> {
   try {
-    const { rows } = await db.raw<{ rows: Row[] }>(sql, bindings);
-    return rows;
+    const query = db.raw<{ rows: Row[] }>(sql, bindings).options({ name: statementName(sql) });
+    return (await query).rows;
   } catch (error) {
     throw toOutage(error);
   }
+}
+
+const statementNames = new Map<string, string>();
+
+/** Every statement is prepared once per connection: PostgreSQL keeps its parse, and its plan where that pays. */
+function statementName(sql: string): string {
+  const known = statementNames.get(sql);
+  if (known !== undefined) return known;
+  const name = `medallion_${statementNames.size}`;
+  statementNames.set(sql, name);
+  return name;
 }
 
 /** SQLSTATE classes and codes that say "not now": connection, resources, shutdown, read-only standby. */

@@ -1,14 +1,9 @@
 import type { Role } from '../config.ts';
+import { toJson, type AuditRow } from './audit-log.ts';
 import { select, selectOne, type Db, type Trx } from './database.ts';
+import type { Device } from './device.ts';
 
 export type SessionKind = 'cookie' | 'phone' | 'account';
-
-/** Where a request came from: kept with the session and with every audit event. */
-export interface Device {
-  ip: string | null;
-  userAgent: string | null;
-  deviceId: string | null;
-}
 
 export interface NewSession extends Device {
   id: string;
@@ -92,44 +87,35 @@ export interface EndedSession {
 
 interface SessionEnd {
   selection: SessionSelection;
+  /** Where this session of the user's is not live, nothing is done. */
+  heldSessionId: string | null;
   reason: string;
   now: Date;
   /** Until when a token of these sessions could live. */
   revokedUntil: Date;
+  /** Written if a session ended. */
+  audit: AuditRow;
 }
 
 /**
- * Ends live sessions, deletes their refresh tokens and writes a revocation for each.
- * Call it with the user's row locked: a session that was being made is then seen.
+ * Ends live sessions, deletes their refresh tokens and writes a revocation for each, by the function
+ * `end_sessions` of the schema: atomic by itself, and a sign-in that is under way is waited for.
  */
-export function endSessionRows(
-  trx: Trx,
-  { selection, reason, now, revokedUntil }: SessionEnd,
-): Promise<EndedSession[]> {
+export function endSessionRows(db: Db, end: SessionEnd): Promise<EndedSession[]> {
+  const { selection, heldSessionId, reason, now, revokedUntil, audit } = end;
   return select<EndedSession>(
-    trx,
-    `WITH ended AS (
-       UPDATE sessions SET ended_at = :now, end_reason = :reason
-       WHERE user_id = :userId AND ended_at IS NULL
-         AND (CAST(:only AS text) IS NULL OR id = :only)
-         AND (CAST(:except AS text) IS NULL OR id <> :except)
-       RETURNING id
-     ), dropped AS (
-       DELETE FROM refresh_tokens USING ended WHERE session_id = ended.id RETURNING session_id, jti
-     ), revoked AS (
-       INSERT INTO revocations (user_id, session_id, reason, revoked_at, expires_at)
-       SELECT :userId, id, :reason, :now, :revokedUntil FROM ended
-     )
-     SELECT ended.id AS "sessionId",
-            ARRAY(SELECT jti FROM dropped WHERE session_id = ended.id) AS "refreshJtis"
-     FROM ended`,
+    db,
+    `SELECT session_id AS "sessionId", refresh_jtis AS "refreshJtis"
+     FROM end_sessions(:userId, :only, :except, :heldSessionId, :reason, :now, :revokedUntil, :audit)`,
     {
       userId: selection.userId,
       only: selection.only ?? null,
       except: selection.except ?? null,
+      heldSessionId,
       reason,
       now,
       revokedUntil,
+      audit: toJson(audit),
     },
   );
 }

@@ -60,11 +60,6 @@ export async function recordLogin(
   );
 }
 
-/** Waits for every sign-in of this user that is under way, and holds up those that follow. */
-export async function lockUser(trx: Trx, userId: number): Promise<void> {
-  await select(trx, 'SELECT 1 FROM users WHERE id = :userId FOR UPDATE', { userId });
-}
-
 /** Erases the user, and with the row every session. */
 export async function deleteUser(trx: Trx, userId: number): Promise<void> {
   await select(trx, 'DELETE FROM users WHERE id = :userId', { userId });
