@@ -3,7 +3,7 @@ import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { getTokenExpirySeconds } from '../crypto/jwt.ts';
 import { AppError, isUnavailable } from '../errors.ts';
-import { inTransaction, type Trx } from '../store/database.ts';
+import { inTransaction, type Db, type Trx } from '../store/database.ts';
 import { endSessionRows, type EndedSession, type SessionSelection } from '../store/sessions.ts';
 import { revocationLifeMs, type RevocationReason } from './revocation.ts';
 
@@ -34,8 +34,8 @@ interface EndSessionsInput {
  * The one way a session ends: committed in PostgreSQL, then acted on here and told to all nodes.
  * Gives the sessions that this call ended; what is not pushed in time is not undone.
  * @throws `token_revoked`, and ends nothing, where the session that the caller holds had ended before;
- * `service_unavailable` with PostgreSQL away. In both cases the held session is blacklisted and its sockets
- * are closed all the same. Asking again is safe: PostgreSQL alone says whether it has ended.
+ * `service_unavailable` with PostgreSQL away. After a mere logout that failed so, the held session is blacklisted
+ * and its sockets are closed all the same. Asking again is safe: PostgreSQL alone says whether it has ended.
  */
 export async function endSessions(
   ctx: EndSessionsContext,
@@ -47,31 +47,28 @@ export async function endSessions(
     await push(ctx, input, ended);
     return ended;
   } catch (error) {
-    const { heldSessionId } = input;
-    if (heldSessionId !== undefined) await push(ctx, input, [toEnded(heldSessionId)]);
+    const { heldSessionId, alongside } = input;
+    const isLogout = heldSessionId !== undefined && alongside === undefined;
+    if (isLogout) await push(ctx, input, [{ sessionId: heldSessionId, refreshJtis: [] }]);
     // An earlier call may have been committed after it was given up, and pushed by nobody.
     if (!isUnavailable(error)) await ctx.revocations.catchUp();
     throw error;
   }
 }
 
-function toEnded(sessionId: string): EndedSession {
-  return { sessionId, refreshJtis: [] };
-}
-
-async function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
+function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
   const { alongside, heldSessionId } = input;
-  const end = describeEnd(ctx, input);
-  const ended =
-    alongside === undefined
-      ? await endSessionRows(ctx.db, end)
-      : await inTransaction(ctx.db, async (trx) => {
-          const rows = await endSessionRows(trx, end);
-          await alongside(trx);
-          return rows;
-        });
-  if (ended.length === 0 && heldSessionId !== undefined) throw new AppError('token_revoked');
-  return ended;
+  const end = async (db: Db): Promise<EndedSession[]> => {
+    const ended = await endSessionRows(db, describeEnd(ctx, input));
+    if (ended.length === 0 && heldSessionId !== undefined) throw new AppError('token_revoked');
+    return ended;
+  };
+  if (alongside === undefined) return end(ctx.db);
+  return inTransaction(ctx.db, async (trx) => {
+    const ended = await end(trx);
+    await alongside(trx);
+    return ended;
+  });
 }
 
 function describeEnd(ctx: EndSessionsContext, input: EndSessionsInput) {

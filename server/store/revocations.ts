@@ -60,19 +60,3 @@ export async function listRevocationsSince(
   const revocations = rows.filter((row) => row.id !== null);
   return { revocations, readUpTo: rows[0]?.xmin ?? since };
 }
-
-/** Deletes up to `limit` revocations that no living token can be concerned by; tells how many. */
-export async function deleteOldRevocations(
-  db: Db,
-  { before, limit }: { before: Date; limit: number },
-): Promise<number> {
-  const rows = await select(
-    db,
-    `DELETE FROM revocations WHERE id IN (
-       SELECT id FROM revocations WHERE expires_at < :before ORDER BY expires_at LIMIT :limit
-       FOR UPDATE SKIP LOCKED
-     ) RETURNING 1`,
-    { before, limit },
-  );
-  return rows.length;
-}

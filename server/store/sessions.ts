@@ -133,19 +133,3 @@ export async function isSessionLive(
   );
   return row !== null;
 }
-
-/** Deletes up to `limit` sessions that ended or expired before `before`; tells how many. */
-export async function deleteOldSessions(
-  db: Db,
-  { before, limit }: { before: Date; limit: number },
-): Promise<number> {
-  const rows = await select(
-    db,
-    `DELETE FROM sessions WHERE id IN (
-       SELECT id FROM sessions WHERE expires_at < :before ORDER BY expires_at LIMIT :limit
-       FOR UPDATE SKIP LOCKED
-     ) RETURNING 1`,
-    { before, limit },
-  );
-  return rows.length;
-}

@@ -29,6 +29,7 @@ export async function deleteAccount(
       event: 'account_deleted',
       client,
       token: principal,
+      heldSessionId: principal.sessionId,
       alongside: (trx) => deleteUser(trx, userId),
     }),
   );
