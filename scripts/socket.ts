@@ -1,7 +1,8 @@
 import { WebSocket } from 'ws';
 
 /** A WebSocket client for the terminal: prints every frame, then how the socket was closed. */
-const [token, url = 'ws://localhost:3000/ws'] = process.argv.slice(2);
+const { PORT = '3000' } = process.env;
+const [token, url = `ws://localhost:${PORT}/ws`] = process.argv.slice(2);
 if (token === undefined) {
   console.error('Usage: npm run -s socket -- <access token> [ws://host:port/ws]');
   process.exit(1);
@@ -23,4 +24,5 @@ socket.on('unexpected-response', (_request, response) => {
 });
 socket.on('error', (error) => {
   print(error.message);
+  process.exitCode = 1;
 });

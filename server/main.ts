@@ -69,7 +69,11 @@ async function startEmbedded(directory: string): Promise<string> {
   });
   // Known to the stopper before it runs: a signal may come while it starts.
   stopper.onStop(
-    () => starting.then((postgres) => postgres.stop()),
+    () =>
+      starting.then(
+        (postgres) => postgres.stop(),
+        () => undefined,
+      ),
     () => {
       killNow();
     },

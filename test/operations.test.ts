@@ -236,13 +236,20 @@ describe('an answer', () => {
 });
 
 describe('the log', () => {
-  test('has a line for each request, with the path and not the query', async () => {
-    const path = '/api/v2/test/protected?access_token=a.secret.token';
-    await app.request.get(path).set('X-Request-Id', 'logged-request').expect(401);
+  test('has a line for each request, with its route and nothing that was in its address', async () => {
+    const query = '/api/v2/test/protected?access_token=a.secret.token';
+    await app.request.get(query).set('X-Request-Id', 'logged-request').expect(401);
+    const path = '/api/v2/auth/sessions/a.secret.token';
+    await app.request.delete(path).set('X-Request-Id', 'request-with-a-path').expect(401);
+    await app.request.get('/a.secret.token').set('X-Request-Id', 'unknown-route').expect(404);
     const [line] = await logOf('logged-request');
     assert.equal(line?.method, 'GET');
     assert.equal(line.status, 401);
-    assert.equal(line.path, '/api/v2/test/protected');
+    assert.equal(line.route, '/api/v2/test/protected');
+    const [deletion] = await logOf('request-with-a-path');
+    assert.equal(deletion?.route, '/api/v2/auth/sessions/:id');
+    await logOf('unknown-route');
+    assert.ok(!lines.join('').includes('a.secret.token'));
   });
 
   test('never has a token or a code sent by a provider, whatever happens', async () => {

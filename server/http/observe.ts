@@ -6,24 +6,25 @@ import { stateOf } from './request-state.ts';
 const REQUEST_ID = /^[\w.-]{8,128}$/;
 
 /** Gives each request its id, and when it has been answered a log line and its metrics. */
-export function observe(ctx: Pick<AppContext, 'log' | 'metrics'>): RequestHandler {
+export function observe(ctx: Pick<AppContext, 'log' | 'metrics' | 'isDraining'>): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     const given = req.get('x-request-id') ?? '';
     const requestId = REQUEST_ID.test(given) ? given : randomUUID();
     stateOf(res).requestId = requestId;
     res.set('X-Request-Id', requestId);
+    if (ctx.isDraining()) res.set('Connection', 'close');
     res.on('close', () => {
       const seconds = (performance.now() - startedAt) / 1000;
       const { route = 'none', principal } = stateOf(res);
       const status = res.writableFinished ? res.statusCode : 499;
       ctx.metrics.httpRequestDuration.observe({ method: req.method, route, status }, seconds);
-      // The path alone: a query may hold what must not be logged.
+      // The pattern and not the path, in which a token or a number may stand by mistake.
       ctx.log.info(
         {
           request_id: requestId,
           method: req.method,
-          path: req.originalUrl.split('?', 1)[0],
+          route,
           status,
           user_id: principal?.userId,
         },

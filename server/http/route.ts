@@ -1,4 +1,4 @@
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import type { Request, RequestHandler, Response, Router } from 'express';
 import { z } from 'zod';
 import type { Client } from '../audit.ts';
 import type { Role } from '../config.ts';
@@ -8,6 +8,7 @@ import type { Principal } from '../use-cases/authenticate-token.ts';
 import { bearerToken, getCurrentUser, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
 import { rateLimit } from './rate-limit.ts';
+import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
 
 /**
@@ -68,9 +69,7 @@ export function route<
   return definition;
 }
 
-const MAX_BODY_BYTES = 16 * 1024;
 const NO_FIELDS = z.strictObject({});
-const parseJson = express.json({ limit: MAX_BODY_BYTES, inflate: false });
 
 /** Adds the routes to an Express router, and 405 for the other methods of their paths. */
 export function mountRoutes(router: Router, ctx: AppContext, routes: readonly Route[]): void {
@@ -94,17 +93,9 @@ function guards(ctx: AppContext, { path, limit, auth, roles, method }: Route): R
     ...(limit === undefined ? [] : [rateLimit(ctx.limiters[limit])]),
     ...(auth === 'bearer' ? [verifyJwt(ctx)] : []),
     ...(roles === undefined ? [] : [requireRole(...roles)]),
-    ...(method === 'get' ? [] : [refuseOtherMedia, parseJson]),
+    ...(method === 'get' ? [] : [readJson]),
   ];
 }
-
-const refuseOtherMedia: RequestHandler = (req, _res, next) => {
-  const type = req.get('content-type') ?? '';
-  const isEmpty = req.get('content-length') === '0' || req.is('*/*') === null;
-  const isJson = /^application\/json *(; *charset="?utf-8"?)?$/i.test(type);
-  if (!isEmpty && !isJson) throw new AppError('unsupported_media_type');
-  next();
-};
 
 function toHandler(ctx: AppContext, definition: Route): RequestHandler {
   const { body = NO_FIELDS, query, params, answer, auth } = definition;

@@ -18,7 +18,7 @@ export function phoneNumberSchema({ defaultRegion }: Pick<Config, 'defaultRegion
         extract: false,
         ...(defaultRegion === undefined ? {} : { defaultCountry: defaultRegion as CountryCode }),
       });
-      if (number?.isPossible() && E164.test(number.number)) return number.number;
+      if (number?.isPossible() && !number.ext && E164.test(number.number)) return number.number;
       context.addIssue({ code: 'custom', message: 'Give the number with + and the country code' });
       return z.NEVER;
     })

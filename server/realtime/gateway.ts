@@ -119,14 +119,14 @@ async function admit(
   return connection;
 }
 
-const URL_TOKEN_PARAMETERS = ['token', 'access_token', 'jwt'];
+const URL_TOKEN_PARAMETER = /^(access_?token|token|jwt|bearer|authorization)$/i;
 
 function assertWellAddressed({ url, method }: IncomingMessage): void {
   const address = URL.parse(url ?? '/', 'http://node');
   if (address?.pathname !== SOCKET_PATH) throw new AppError('not_found');
   if (method !== 'GET') throw new AppError('method_not_allowed', { headers: { Allow: 'GET' } });
   // It is in every log between here and there by now.
-  if (URL_TOKEN_PARAMETERS.some((name) => address.searchParams.has(name))) {
+  if ([...address.searchParams.keys()].some((name) => URL_TOKEN_PARAMETER.test(name))) {
     throw new AppError('token_in_url');
   }
 }
