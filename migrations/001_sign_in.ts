@@ -99,6 +99,8 @@ const END_SESSIONS = `
   -- PostgreSQL would plan the statement anew for every call, which takes longer than the statement.
   SET plan_cache_mode = force_generic_plan AS $$
     #variable_conflict use_column
+    DECLARE
+      ended_count integer;
     BEGIN
       PERFORM FROM users WHERE id = the_user FOR UPDATE;
       IF held_id IS NOT NULL AND NOT EXISTS (
@@ -120,11 +122,13 @@ const END_SESSIONS = `
           SELECT the_user, id, end_sessions.reason, end_sessions.ended, revoked_until FROM dead
         )
         SELECT id, ARRAY(SELECT jti FROM dropped WHERE dropped.session_id = dead.id) FROM dead;
-      IF FOUND THEN
+      GET DIAGNOSTICS ended_count = ROW_COUNT;
+      IF ended_count > 0 THEN
         INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent,
                                device_id, request_id, details)
         SELECT at, event_type, severity, user_id, entry.session_id, ip, user_agent,
-               device_id, request_id, details
+               device_id, request_id,
+               details || jsonb_build_object('sessions_ended', ended_count)
         FROM jsonb_populate_record(NULL::audit_log, audit) AS entry;
       END IF;
     END

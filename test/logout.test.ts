@@ -270,3 +270,15 @@ describe('the audit log', () => {
     }
   });
 });
+
+test('records with a logout of all devices how many sessions it ended', async () => {
+  const phoneNumber = newPhoneNumber();
+  await signIn(app, { phoneNumber });
+  const { access_token, user } = await signIn(app, { phoneNumber });
+  await app.request.post('/api/v2/auth/logout-all-devices').set(bearer(access_token)).expect(200);
+  const rows = await query(
+    "SELECT details FROM audit_log WHERE user_id = $1 AND event_type = 'logout_all'",
+    [user.id],
+  );
+  assert.deepEqual(rows, [{ details: { sessions_ended: 2 } }]);
+});
