@@ -20,7 +20,7 @@ const SHARED =
 const OWNERS = {
   express: '^server/(http/|app\\.ts$)',
   ws: '^server/realtime/',
-  knex: '^server/(store|queries)/',
+  knex: '^server/store/',
   ioredis: '^server/ephemeral/',
   jsonwebtoken: '^server/crypto/jwt\\.ts$',
   speakeasy: '^server/crypto/totp\\.ts$',

@@ -1,5 +1,5 @@
 import { seedDemoUsers } from '../seeds/demo-users.ts';
-import { migrate, openDatabase } from '../server/store/database.ts';
+import { closeDatabase, migrate, openDatabase } from '../server/store/database.ts';
 import { openDatabaseUrl } from './database-url.ts';
 
 /** Fills a development database with people to sign in as. */
@@ -12,7 +12,7 @@ try {
   await migrate(url);
   const db = openDatabase(url, 1);
   const users = await seedDemoUsers(db);
-  await db.destroy();
+  await closeDatabase(db);
   console.log('Sign in with one of these numbers; in development the code is at /dev/outbox:');
   for (const { phoneNumber, roles } of users) console.log(`  ${phoneNumber}  ${roles.join(', ')}`);
 } finally {

@@ -24,7 +24,7 @@ import { createGateway } from './realtime/gateway.ts';
 import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/messages.ts';
 import { Blacklist } from './revocation/blacklist.ts';
 import { RevocationFeed } from './revocation/revocation-feed.ts';
-import { migrate, openDatabase } from './store/database.ts';
+import { closeDatabase, migrate, openDatabase } from './store/database.ts';
 import { removeExpiredRows } from './use-cases/remove-expired-rows.ts';
 
 const CLEANUP_INTERVAL_MS = 10 * 60 * 1000;
@@ -65,7 +65,7 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
   const release = async () => {
     state.isDraining = true;
     context.revocations.stop();
-    await Promise.all([context.ephemeral.close(), context.db.destroy()]);
+    await Promise.all([context.ephemeral.close(), closeDatabase(context.db)]);
   };
   try {
     await context.revocations.start();

@@ -9,7 +9,7 @@ import type { SmsSender } from './messaging/sms-sender.ts';
 import type { Metrics } from './metrics.ts';
 import type { Blacklist } from './revocation/blacklist.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
-import type { Db } from './store/database.ts';
+import type { Database } from './store/database.ts';
 
 /** All that the app is made of. `app.ts` builds it; a use case takes what it `Pick`s of it. */
 export interface AppContext {
@@ -17,7 +17,7 @@ export interface AppContext {
   clock: Clock;
   log: Log;
   metrics: Metrics;
-  db: Db;
+  db: Database;
   ephemeral: EphemeralStore;
   phoneKeys: TokenKeys;
   /** Keys the hashes of one-time codes, so that whoever reads the store cannot guess them. */

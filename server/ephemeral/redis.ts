@@ -85,6 +85,8 @@ export class RedisStore implements EphemeralStore {
       ...shared,
       keyPrefix,
       enableAutoPipelining: true,
+      // A message to the other nodes does not wait for the turn of the event loop to end.
+      autoPipeliningIgnoredCommands: ['publish'],
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       scripts: Object.fromEntries(

@@ -46,24 +46,23 @@ function surfaces(ctx: AppContext): Surface[] {
   ];
 }
 
-/** The HTTP application: every surface and its place, in the order in which they are asked. */
+/** The HTTP application: every surface and its place, in the order in which they are asked; the busiest first. */
 export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', ctx.config.trustedProxyHops);
   app.set('query parser', 'simple');
   app.set('etag', false);
-  app.use(observe(ctx));
-  app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
-  app.use(checkOrigin(ctx), cors(CORS));
-  app.use(operationsRouter(ctx));
+  app.use(observe(ctx), apiHeaders, checkOrigin(ctx));
   const ours = surfaces(ctx);
-  app.use(docsRouter(ours));
   for (const { path, routes } of ours) {
     const router = Router();
     mountRoutes(router, ctx, routes);
     app.use(path, router);
   }
+  app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
+  app.use(operationsRouter(ctx));
+  app.use(docsRouter(ours));
   for (const { path, router } of extras) app.use(path, router);
   app.all('/ws', getOnly);
   app.get('/ws', () => {
@@ -78,11 +77,29 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   return app;
 }
 
-/** A foreign page gets nothing, not even a simple request through; past here the origin is one of ours. */
+/** For an answer that is no page: nothing may run in it or frame it. Helmet has its own for those that are. */
+const API_HEADERS = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+};
+
+const apiHeaders: RequestHandler = (_req, res, next) => {
+  for (const [name, value] of Object.entries(API_HEADERS)) res.setHeader(name, value);
+  next();
+};
+
+/** A foreign page gets nothing, not even a simple request through; one of ours may read the answer. */
 function checkOrigin({ config }: AppContext): RequestHandler {
-  return (req, _res, next) => {
-    if (!isOriginAllowed(config, req.get('origin'))) throw new AppError('origin_not_allowed');
-    next();
+  const allow = cors(CORS);
+  return (req, res, next) => {
+    const origin = req.get('origin');
+    if (!isOriginAllowed(config, origin)) throw new AppError('origin_not_allowed');
+    if (origin === undefined) next();
+    else allow(req, res, next);
   };
 }
 

@@ -99,17 +99,17 @@ async function push(
   if (ended.length === 0) return;
   const tokenLifeMs = ctx.config.phoneAccessSeconds * 1000;
   const results = await Promise.allSettled([
-    ...ended.map(({ sessionId }) => ctx.blacklist.addSession(sessionId, tokenLifeMs)),
-    ...ended.flatMap(({ refreshJtis }) =>
-      refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
-    ),
-    ...(token === undefined ? [] : [blacklistToken(ctx, token)]),
-    // Last, and on the same connection: a socket that registers after it then finds the keys above.
+    // First: who hears it needs none of the keys below, and every socket waits for it.
     ctx.revocations.publish({
       user_id: selection.userId,
       session_ids: ended.map(({ sessionId }) => sessionId),
       reason,
     }),
+    ...ended.map(({ sessionId }) => ctx.blacklist.addSession(sessionId, tokenLifeMs)),
+    ...ended.flatMap(({ refreshJtis }) =>
+      refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
+    ),
+    ...(token === undefined ? [] : [blacklistToken(ctx, token)]),
   ]);
   const failure = results.find((result) => result.status === 'rejected');
   if (failure === undefined) return;
