@@ -1,30 +1,25 @@
 /**
  * Measures how long a live socket outlives the logout of its session: from the request to node A to the close
  * event at the client, whose socket is on node B among thousands of others; beside a server that does nothing
- * else, on the same PostgreSQL and Redis, in the same run. `npm run bench` prints a table in Markdown.
+ * else, on the same PostgreSQL and Redis, in the same run. `npm run bench:revocation` prints a table in Markdown.
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { Agent, request, type IncomingMessage } from 'node:http';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Redis } from 'ioredis';
-import { Client } from 'pg';
 import { WebSocket } from 'ws';
 
-import { cleanUpAtExit } from '../scripts/clean-up.ts';
-import { startRedisServer } from '../scripts/redis-server.ts';
-import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts';
+import type { CleanUp } from '../scripts/clean-up.ts';
+import { createDatabase, describeMachine, note, runBenchmark, type Services } from './services.ts';
+import { percentile } from './statistics.ts';
 import {
   startBareSystem,
   startMedallion,
   type Handshake,
-  type Services,
   type Session,
   type System,
 } from './systems.ts';
@@ -40,29 +35,16 @@ const WHOLE_RUN_MS = 5 * 60_000;
 const LOGOUT_CODE = 4500;
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-const { start, exit, isExiting } = cleanUpAtExit();
-setTimeout(() => {
-  console.error('The benchmark takes too long.');
-  void exit(1);
-}, WHOLE_RUN_MS).unref();
 
-try {
-  await run();
-  await exit(0);
-} catch (error) {
-  if (!isExiting()) console.error(`The benchmark failed: ${(error as Error).message}`);
-  await exit(1);
-}
+await runBenchmark({ limitMs: WHOLE_RUN_MS, run });
 
-async function run(): Promise<void> {
-  const home = await start(makeHome(), (path) => rm(path, { recursive: true, force: true }));
-  const services = await startServices(home);
+async function run(services: Services, start: CleanUp['start']): Promise<void> {
   const bare = { ...services, databaseUrl: await createDatabase(services.databaseUrl, 'bare') };
   const systems = [
     await start(startMedallion(services), stopSystem),
     await start(startBareSystem(bare), stopSystem),
   ];
-  for (const system of systems) await holdSockets(system);
+  for (const system of systems) await holdSockets(system, start);
   const times = new Map(systems.map((system) => [system, [] as number[][]]));
   for (let round = 1 - WARM_UP_ROUNDS; round <= ROUNDS; round += 1) {
     // Who goes first changes.
@@ -75,41 +57,12 @@ async function run(): Promise<void> {
   await report(services, times);
 }
 
-async function makeHome(): Promise<string> {
-  const home = await mkdtemp(join(await realpath(tmpdir()), 'medallion-bench-'));
-  await chmod(home, 0o711); // PostgreSQL may run as another user, who must be able to enter
-  return home;
-}
-
-async function startServices(directory: string): Promise<Services> {
-  const postgres = startEmbeddedPostgres({ directory, log: note, durable: true });
-  const redis = startRedisServer({ directory, log: note });
-  const { url: databaseUrl } = await start(postgres, (started) => started.stop());
-  const { url: redisUrl } = await start(redis, (started) => started.stop());
-  return { directory, databaseUrl, redisUrl };
-}
-
-async function createDatabase(serverUrl: string, name: string): Promise<string> {
-  await ask(serverUrl, `CREATE DATABASE ${name}`);
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-async function ask(url: string, sql: string): Promise<string> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<Record<string, string>>(sql);
-  await client.end();
-  return Object.values(rows[0] ?? {})[0] ?? '';
-}
-
 async function stopSystem({ nodes }: System): Promise<void> {
   await Promise.all(nodes.map((node) => node.stop()));
 }
 
 /** Opens the sockets that nobody logs out, in a process of their own. */
-async function holdSockets(system: System): Promise<void> {
+async function holdSockets(system: System, start: CleanUp['start']): Promise<void> {
   const handshakes: Handshake[] = [];
   while (handshakes.length < SOCKETS) {
     const { handshake } = await system.createSession();
@@ -174,10 +127,6 @@ async function measureLogout({ logout }: Session, socket: WebSocket): Promise<nu
   return closedAt - sentAt;
 }
 
-function percentile(sorted: readonly number[], fraction: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? NaN;
-}
-
 async function report(services: Services, times: Map<System, number[][]>): Promise<void> {
   const [ours, bare] = Array.from(times, ([{ name }, rounds]) => summarise(name, rounds));
   assert.ok(ours && bare);
@@ -191,9 +140,7 @@ async function report(services: Services, times: Map<System, number[][]>): Promi
     bare.row,
     `| ratio | | ${ratio('p50')} | ${ratio('p99')} | | |`,
     '',
-    `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ` +
-      `Node ${process.versions.node}, PostgreSQL ${await postgresFacts(services)}, ` +
-      `Redis ${await redisVersion(services)}, all on loopback.`,
+    await describeMachine(services),
   ];
   console.log(lines.join('\n'));
 }
@@ -209,23 +156,4 @@ function summarise(name: string, rounds: number[][]) {
   const numbers = [p50, p99, sorted.at(-1) ?? NaN].map((value) => value.toFixed(2));
   const row = `| ${name} | ${sorted.length} | ${numbers.join(' | ')} | ${medians.join(', ')} |`;
   return { p50, p99, row };
-}
-
-async function postgresFacts({ databaseUrl }: Services): Promise<string> {
-  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
-    assert.equal(await ask(databaseUrl, `SHOW ${setting}`), 'on', `${setting} is off`);
-  }
-  const version = (await ask(databaseUrl, 'SHOW server_version')).split(' ')[0] ?? '';
-  return `${version} (fsync on)`;
-}
-
-async function redisVersion({ redisUrl }: Services): Promise<string> {
-  const redis = new Redis(redisUrl);
-  const info = await redis.info('server');
-  redis.disconnect();
-  return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown';
-}
-
-function note(sentence: string): void {
-  console.error(sentence);
 }

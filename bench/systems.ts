@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { launchServer, untilListening, type ServerProcess } from '../scripts/server-process.ts';
+import { medallionEnvironment, post, type Services } from './services.ts';
 
 /** How a client opens a socket. */
 export interface Handshake {
@@ -24,12 +25,6 @@ export interface System {
   /** How many sockets each of the sessions holds that nobody logs out. */
   socketsPerSession: number;
   createSession: () => Promise<Session>;
-}
-
-export interface Services {
-  directory: string;
-  databaseUrl: string;
-  redisUrl: string;
 }
 
 const BARE_SERVER = join(import.meta.dirname, 'bare-revocation-server.ts');
@@ -60,18 +55,7 @@ function launchBare({ directory }: Services, env: Record<string, string>): Serve
 /** As in production, with its logs, but for the limits that would keep one machine from signing in so often. */
 export async function startMedallion(services: Services): Promise<System> {
   const sms = await startSmsGateway();
-  const env = {
-    NODE_ENV: 'production',
-    DATABASE_URL: services.databaseUrl,
-    REDIS_URL: services.redisUrl,
-    JWT_SECRET_KEY: randomBytes(32).toString('hex'),
-    HASH_PEPPER: randomBytes(32).toString('hex'),
-    SMS_PROVIDER: 'webhook',
-    SMS_WEBHOOK_URL: sms.url,
-    SMS_WEBHOOK_SECRET: randomBytes(32).toString('hex'),
-    OTP_LIMIT_PER_IP: '1000000/60',
-    OTP_LIMIT_PER_NUMBER: '1000000/60',
-  };
+  const env = medallionEnvironment(services, sms.url);
   const launch = () => untilListening(launchServer({ env, cwd: services.directory }));
   const [a, b] = await Promise.all([launch(), launch()]);
   let users = 0;
@@ -131,15 +115,4 @@ async function signIn(node: string, phone_number: string, sms: SmsGateway): Prom
   const otp = sms.takeCode(phone_number);
   const tokens = await post(`${node}/api/v2/auth/verify-otp`, { phone_number, otp });
   return (tokens as { access_token: string }).access_token;
-}
-
-async function post(url: string, body: object): Promise<unknown> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${text}`);
-  return JSON.parse(text) as unknown;
 }

@@ -3,8 +3,11 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { repeat, systemClock } from './clock.ts';
 import { ConfigError, type Settings } from './config.ts';
 import type { AppContext } from './context.ts';
+import { accountTokens } from './crypto/account-tokens.ts';
 import { createTokenKeys } from './crypto/jwt.ts';
 import { deriveKey } from './crypto/keyed-hash.ts';
+import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
+import { PHONE_TOKENS } from './crypto/phone-tokens.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
@@ -14,17 +17,23 @@ import { refuseBrokenRequest } from './http/broken-request.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { createLog } from './log.ts';
 import { createConsoleSms } from './messaging/console-sms.ts';
+import { createConsoleMail } from './messaging/console-mail.ts';
+import { MailQueue } from './messaging/mail-queue.ts';
+import type { MailSender } from './messaging/mail-sender.ts';
 import { Outbox } from './messaging/outbox.ts';
+import { createSmtpMail } from './messaging/smtp-mail.ts';
 import type { SmsSender } from './messaging/sms-sender.ts';
 import { createTwilioSms } from './messaging/twilio-sms.ts';
 import { createWebhookSms } from './messaging/webhook-sms.ts';
 import { createMetrics } from './metrics.ts';
+import { createLimiters } from './rate-limits.ts';
 import { Connections } from './realtime/connections.ts';
 import { createGateway } from './realtime/gateway.ts';
 import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/messages.ts';
 import { Blacklist } from './revocation/blacklist.ts';
 import { RevocationFeed } from './revocation/revocation-feed.ts';
 import { closeDatabase, migrate, openDatabase } from './store/database.ts';
+import { keepAuditLog } from './use-cases/keep-audit-log.ts';
 import { removeExpiredRows } from './use-cases/remove-expired-rows.ts';
 
 const CLEANUP_INTERVAL_MS = 10 * 60 * 1000;
@@ -37,6 +46,9 @@ const SERVER_OPTIONS: ServerOptions = {
   // Anything else that asks for an upgrade (h2c) is answered in HTTP/1.1 as if it had not.
   shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
 };
+
+/** Whom the tokens of accounts are for: this service and those that verify its tokens. */
+const TOKEN_AUDIENCE = 'medallion';
 
 const STORE_PATIENCE_MS = 2000;
 /** A stopping node finishes what is under way, but no slower than this. */
@@ -65,9 +77,16 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
   const release = async () => {
     state.isDraining = true;
     context.revocations.stop();
-    await Promise.all([context.ephemeral.close(), closeDatabase(context.db)]);
+    await Promise.all([
+      context.mails.close(),
+      context.ephemeral.close(),
+      closeDatabase(context.db),
+    ]);
   };
   try {
+    await keepAuditLog(context).catch((error: unknown) => {
+      context.log.warn({ err: error }, 'the audit log has no part for this month yet');
+    });
     await context.revocations.start();
     if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
       context.log.warn('redis is not reached yet, starting without it');
@@ -100,9 +119,12 @@ function assemble(context: AppContext, { routers, messages }: Extended) {
   server.on('clientError', refuseBrokenRequest);
   server.on('upgrade', createGateway({ ctx: context, connections, messages }));
   const stopCleanup = repeat(context.clock, CLEANUP_INTERVAL_MS, {
-    task: () => removeExpiredRows(context),
+    task: async () => {
+      await keepAuditLog(context);
+      await removeExpiredRows(context);
+    },
     onError: (error) => {
-      context.log.warn({ err: error }, 'expired rows are not removed yet');
+      context.log.warn({ err: error }, 'the database is not tidied up yet');
     },
   });
   const stop = async () => {
@@ -124,6 +146,8 @@ function createContext(
   const db = openDatabase(secrets.databaseUrl ?? '', config.databasePoolSize);
   const ephemeral = createEphemeralStore({ config, secrets }, { log, clock });
   const revocations = new RevocationFeed({ config, ephemeral, db, clock, log });
+  const passwords = createPasswordHasher({ config, secrets });
+  const metrics = createMetrics(passwords);
   const outbox = config.smsProvider === 'console' ? new Outbox() : null;
   return {
     config,
@@ -133,17 +157,21 @@ function createContext(
     ephemeral,
     outbox,
     isDraining,
-    metrics: createMetrics(),
-    phoneKeys: createTokenKeys('phone', secrets.jwtSecretKeys),
+    metrics,
+    phoneKeys: createTokenKeys(PHONE_TOKENS, secrets.jwtSecretKeys),
+    accountKeys: createTokenKeys(
+      accountTokens({ issuer: config.publicUrl, audience: TOKEN_AUDIENCE }),
+      secrets.jwtSecretKeys,
+    ),
     codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
+    emailHashKey: deriveKey(secrets.hashPepper, 'email'),
+    passwords,
     generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
     sms: createSms({ config, secrets }, { log, clock, outbox }),
+    mails: createMailQueue({ config, secrets }, { log, clock, outbox, metrics }),
     revocations,
     blacklist: new Blacklist({ ephemeral, db, clock, log, revocations, isDraining }),
-    limiters: {
-      otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
-      otpPerIp: ephemeral.createLimiter({ name: 'otp-ip', ...config.otpLimitPerIp }),
-    },
+    limiters: createLimiters(config, ephemeral),
   };
 }
 
@@ -168,6 +196,38 @@ function createSms(
   return config.smsProvider === 'twilio'
     ? createTwilioSms(log, { baseUrl: config.twilioBaseUrl, ...secrets.twilio })
     : createWebhookSms({ log, clock }, secrets.smsWebhook);
+}
+
+/** So many wait for each that is being hashed: about two seconds' worth. */
+const WAITING_PER_HASH = 64;
+
+function createPasswordHasher({ config, secrets }: Settings): PasswordHasher {
+  const concurrency = config.passwordHashConcurrency ?? defaultHashConcurrency();
+  const pepper = deriveKey(secrets.hashPepper, 'password').export();
+  return new PasswordHasher({ pepper, concurrency, maxWaiting: WAITING_PER_HASH * concurrency });
+}
+
+function createMailQueue(
+  { config, secrets }: Settings,
+  { log, clock, outbox, metrics }: Pick<AppContext, 'log' | 'clock' | 'outbox' | 'metrics'>,
+): MailQueue {
+  const onFailure = () => {
+    metrics.mailFailures.inc();
+  };
+  const sender = createMailSender({ config, secrets }, { log, clock, outbox });
+  return new MailQueue({ sender, clock, log, onFailure });
+}
+
+function createMailSender(
+  { config, secrets }: Settings,
+  { log, clock, outbox }: Pick<AppContext, 'log' | 'clock' | 'outbox'>,
+): MailSender {
+  if (secrets.smtpUrl !== undefined) {
+    return createSmtpMail({ url: secrets.smtpUrl, from: config.mailFrom });
+  }
+  if (outbox !== null) return createConsoleMail({ log, outbox, clock });
+  log.warn('no SMTP_URL: nobody is told by e-mail of lockouts, new devices and changes');
+  return { send: () => Promise.resolve(), close: () => undefined };
 }
 
 async function runExtensions(

@@ -1,17 +1,33 @@
 import { insertAuditRow, type AuditRow } from './store/audit-log.ts';
-import type { Trx } from './store/database.ts';
+import type { Log } from './log.ts';
+import { afterCommit, type Trx } from './store/database.ts';
 import type { Device } from './store/device.ts';
 
-type Severity = 'info' | 'warning' | 'error' | 'critical';
+export type Severity = 'info' | 'warning' | 'error' | 'critical';
 
 /** Every event that is recorded. Details never hold a code, a token, a number or an address. */
-const AUDIT_EVENTS = {
+export const AUDIT_EVENTS = {
   user_registered: 'info',
+  user_imported: 'info',
   login_succeeded: 'info',
+  login_failed: 'warning',
+  login_refused: 'warning',
+  account_locked: 'error',
+  phone_number_locked: 'error',
+  new_device_login: 'warning',
   role_added: 'info',
+  session_limit_reached: 'warning',
+  session_evicted: 'info',
+  refresh_reply_repeated: 'info',
+  token_reuse_detected: 'critical',
   logout: 'info',
   logout_all: 'info',
   session_revoked: 'info',
+  other_sessions_revoked: 'info',
+  password_changed: 'warning',
+  password_change_failed: 'warning',
+  password_hash_upgraded: 'info',
+  account_deletion_failed: 'warning',
   account_deleted: 'warning',
 } as const satisfies Record<string, Severity>;
 
@@ -25,15 +41,42 @@ export interface Client extends Device {
 export interface AuditEvent {
   type: AuditEventType;
   at: Date;
-  userId: number;
+  /** Null where nobody is known by what was sent. */
+  userId: number | null;
   sessionId?: string;
   client: Client;
   details?: Record<string, unknown>;
 }
 
 /** Records an event in the transaction of the act itself: neither happens without the other. */
-export async function recordAudit(trx: Trx, event: AuditEvent): Promise<void> {
+export async function recordAudit(
+  { log }: { log: Log },
+  trx: Trx,
+  event: AuditEvent,
+): Promise<void> {
   await insertAuditRow(trx, toAuditRow(event));
+  afterCommit(trx, () => {
+    logAudit(log, event);
+  });
+}
+
+const LEVELS = { info: 'info', warning: 'warn', error: 'error', critical: 'error' } as const;
+
+/** The log line of an event that has been committed. */
+export function logAudit(log: Log, { type, userId, sessionId, client, details }: AuditEvent): void {
+  const severity = AUDIT_EVENTS[type];
+  log[LEVELS[severity]](
+    {
+      audit: type,
+      severity,
+      user_id: userId,
+      session_id: sessionId,
+      ip: client.ip,
+      request_id: client.requestId,
+      details,
+    },
+    `audit: ${type}`,
+  );
 }
 
 export function toAuditRow(event: AuditEvent): AuditRow {

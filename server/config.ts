@@ -1,140 +1,13 @@
-import { z } from 'zod';
+import {
+  ALIASES,
+  APP_ROLES,
+  environmentSchema,
+  isProduction,
+  RULES,
+  type Environment,
+} from './environment.ts';
 
-/** Roles that the apps act in, then those of staff, from the least to the most powerful. */
-export const APP_ROLES = ['rider', 'driver'] as const;
-export const STAFF_ROLES = ['viewer', 'editor', 'admin'] as const;
-export const ROLES = [...APP_ROLES, ...STAFF_ROLES] as const;
-export type AppRole = (typeof APP_ROLES)[number];
-export type Role = (typeof ROLES)[number];
-
-const list = z
-  .string()
-  .transform((text) => text.split(',').map((item) => item.trim()))
-  .transform((items) => items.filter((item) => item !== ''));
-
-const origin = z.url({
-  protocol: /^https?$/,
-  error: 'must be an origin such as https://app.example.com',
-});
-
-const limit = z
-  .string()
-  .regex(/^[1-9]\d{0,6}\/[1-9]\d{0,6}$/, 'must be <points>/<seconds>, such as 5/3600')
-  .transform((text) => text.split('/').map(Number) as [number, number])
-  .transform(([points, seconds]) => ({ points, seconds }));
-
-const secret = z
-  .string()
-  .min(32, 'must have at least 32 characters; openssl rand -base64 32 makes one');
-const count = z.coerce.number().int().min(1);
-
-/** One entry per environment variable; `.env.example` says what each is for. */
-const environmentSchema = z.object({
-  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
-  HOST: z.string().optional(),
-  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
-  PUBLIC_URL: origin.optional(),
-  TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
-  ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  DATA_DIR: z.string().default('.data'),
-  EXTENSIONS: list.default([]),
-
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// address' })
-    .optional(),
-  DATABASE_POOL_SIZE: count.max(500).default(10),
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' })
-    .optional(),
-  REDIS_KEY_PREFIX: z.string().max(64).default(''),
-  SINGLE_NODE: z.stringbool().default(false),
-
-  JWT_SECRET_KEY: secret,
-  JWT_SECRET_KEY_PREVIOUS: secret.optional(),
-  JWT_ALGORITHM: z.literal('HS256', 'must be HS256').default('HS256'),
-  HASH_PEPPER: secret,
-
-  DEFAULT_REGION: z
-    .string()
-    .regex(/^[A-Z]{2}$/, 'must be two capital letters, such as IN')
-    .optional(),
-  SELF_SIGNUP_ROLES: list.pipe(z.array(z.enum(APP_ROLES))).optional(),
-  OTP_LIMIT_PER_NUMBER: limit.prefault('5/3600'),
-  OTP_LIMIT_PER_IP: limit.prefault('300/3600'),
-
-  SMS_PROVIDER: z.enum(['console', 'twilio', 'webhook']).default('console'),
-  TWILIO_ACCOUNT_SID: z.string().min(1).optional(),
-  TWILIO_AUTH_TOKEN: z.string().min(1).optional(),
-  TWILIO_FROM: z.string().min(1).optional(),
-  TWILIO_BASE_URL: z.url().default('https://api.twilio.com'),
-  SMS_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
-  SMS_WEBHOOK_SECRET: secret.optional(),
-
-  MAX_SOCKETS_PER_NODE: count.default(50_000),
-  MAX_SOCKETS_PER_USER: count.default(20),
-});
-
-type Environment = z.infer<typeof environmentSchema>;
-
-/** Older names of variables, read when the name itself is not set. */
-const ALIASES = {
-  NODE_ENV: 'ENVIRONMENT',
-  JWT_SECRET_KEY: 'SECRET_KEY',
-  JWT_ALGORITHM: 'ALGORITHM',
-} as const;
-
-interface Rule {
-  names: (keyof Environment)[];
-  isBroken: (env: Environment) => boolean;
-  sentence: string;
-}
-
-const isProduction = (env: Environment): boolean => env.NODE_ENV === 'production';
-
-/** What must hold between variables. */
-const RULES: Rule[] = [
-  {
-    names: ['DATABASE_URL'],
-    isBroken: (env) => isProduction(env) && env.DATABASE_URL === undefined,
-    sentence: 'is required in production',
-  },
-  {
-    names: ['REDIS_URL'],
-    isBroken: (env) => isProduction(env) && env.REDIS_URL === undefined && !env.SINGLE_NODE,
-    sentence: 'is required in production, or SINGLE_NODE=true if there will only ever be one node',
-  },
-  {
-    names: ['SMS_PROVIDER'],
-    isBroken: (env) => isProduction(env) && env.SMS_PROVIDER === 'console',
-    sentence: 'must be twilio or webhook in production: console only prints the codes',
-  },
-  ...(['JWT_SECRET_KEY', 'JWT_SECRET_KEY_PREVIOUS', 'HASH_PEPPER'] as const).map((name) => ({
-    names: [name],
-    isBroken: (env: Environment) => isProduction(env) && looksMadeUp(env[name]),
-    sentence: 'must be random in production: openssl rand -base64 32 makes one',
-  })),
-  {
-    names: ['HASH_PEPPER', 'JWT_SECRET_KEY'],
-    isBroken: (env) => env.JWT_SECRET_KEY === env.HASH_PEPPER,
-    sentence: 'must differ from each other',
-  },
-  ...(['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'] as const).map((name) => ({
-    names: [name],
-    isBroken: (env: Environment) => env.SMS_PROVIDER === 'twilio' && env[name] === undefined,
-    sentence: 'is required with SMS_PROVIDER=twilio',
-  })),
-  ...(['SMS_WEBHOOK_URL', 'SMS_WEBHOOK_SECRET'] as const).map((name) => ({
-    names: [name],
-    isBroken: (env: Environment) => env.SMS_PROVIDER === 'webhook' && env[name] === undefined,
-    sentence: 'is required with SMS_PROVIDER=webhook',
-  })),
-];
-
-/** A human-made key is guessed offline from a single token (RFC 8725 §3.5). */
-function looksMadeUp(text = ''): boolean {
-  return new Set(text).size < 10 ? text !== '' : /change|example|secret|passw|default/i.test(text);
-}
+export { APP_ROLES, ROLES, STAFF_ROLES, type AppRole, type Role } from './environment.ts';
 
 /** The configuration is wrong: every problem of it, a sentence each. */
 export class ConfigError extends Error {
@@ -211,11 +84,49 @@ function toConfig(env: Environment) {
     selfSignupRoles:
       env.SELF_SIGNUP_ROLES ?? (isProduction(env) ? (['rider'] as const) : APP_ROLES),
     otpLimitPerNumber: env.OTP_LIMIT_PER_NUMBER,
-    otpLimitPerIp: env.OTP_LIMIT_PER_IP,
+    accountAccessSeconds: env.ACCESS_TOKEN_EXPIRE_MINUTES * 60,
+    accountRefreshSeconds: env.REFRESH_TOKEN_EXPIRE_DAYS * 24 * 60 * 60,
+    accountSessionSeconds: 30 * 24 * 60 * 60,
+    refreshReuseLeewaySeconds: env.REFRESH_REUSE_LEEWAY_SECONDS,
+    maxLoginAttempts: env.MAX_LOGIN_ATTEMPTS,
+    lockoutSeconds: env.LOCKOUT_DURATION_MINUTES * 60,
+    passwordHashConcurrency: env.PASSWORD_HASH_CONCURRENCY,
+    ...toLimits(env),
+    auditRetentionMonths: env.AUDIT_RETENTION_MONTHS,
+    mailFrom: env.MAIL_FROM ?? 'Medallion <no-reply@localhost>',
     smsProvider: env.SMS_PROVIDER,
     twilioBaseUrl: env.TWILIO_BASE_URL,
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
+  };
+}
+
+function toLimits(env: Environment) {
+  return {
+    passwordPolicy: {
+      minLength: env.PASSWORD_MIN_LENGTH,
+      requiresUppercase: env.PASSWORD_REQUIRE_UPPERCASE,
+      requiresDigit: env.PASSWORD_REQUIRE_DIGIT,
+      requiresSpecial: env.PASSWORD_REQUIRE_SPECIAL,
+    },
+    maxSessions: {
+      rider: env.MAX_SESSIONS_RIDER,
+      driver: env.MAX_SESSIONS_DRIVER,
+      viewer: env.MAX_SESSIONS_VIEWER,
+      editor: env.MAX_SESSIONS_EDITOR,
+      admin: env.MAX_SESSIONS_ADMIN,
+    },
+    sessionLimitPolicy: env.SESSION_LIMIT_POLICY,
+    rateLimits: {
+      login: env.RATE_LIMIT_LOGIN,
+      register: env.RATE_LIMIT_REGISTER,
+      refresh: env.RATE_LIMIT_REFRESH,
+      otp: env.OTP_LIMIT_PER_IP,
+      api: env.RATE_LIMIT_API,
+      apiSession: env.RATE_LIMIT_API_SESSION,
+    },
+    rateLimitBreaches: env.RATE_LIMIT_BREACHES,
+    rateLimitBlockSeconds: env.RATE_LIMIT_BLOCK_SECONDS,
   };
 }
 
@@ -231,6 +142,7 @@ function toSecrets(env: Environment) {
       authToken: env.TWILIO_AUTH_TOKEN ?? '',
       from: env.TWILIO_FROM ?? '',
     },
+    smtpUrl: env.SMTP_URL,
     smsWebhook: { url: env.SMS_WEBHOOK_URL ?? '', secret: env.SMS_WEBHOOK_SECRET ?? '' },
   };
 }

@@ -1,12 +1,16 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { TokenKeys } from './crypto/jwt.ts';
-import type { EphemeralStore, Limiter } from './ephemeral/ephemeral-store.ts';
+import type { AccountKeys } from './crypto/account-tokens.ts';
+import type { PasswordHasher } from './crypto/password-hash.ts';
+import type { PhoneKeys } from './crypto/phone-tokens.ts';
+import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import type { Log } from './log.ts';
+import type { MailQueue } from './messaging/mail-queue.ts';
 import type { Outbox } from './messaging/outbox.ts';
 import type { SmsSender } from './messaging/sms-sender.ts';
 import type { Metrics } from './metrics.ts';
+import type { Limiters } from './rate-limits.ts';
 import type { Blacklist } from './revocation/blacklist.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
 import type { Database } from './store/database.ts';
@@ -19,17 +23,22 @@ export interface AppContext {
   metrics: Metrics;
   db: Database;
   ephemeral: EphemeralStore;
-  phoneKeys: TokenKeys;
+  phoneKeys: PhoneKeys;
+  accountKeys: AccountKeys;
   /** Keys the hashes of one-time codes, so that whoever reads the store cannot guess them. */
   codeHashKey: KeyObject;
+  /** Keys the hashes of e-mail addresses, so that failures are counted without keeping what was typed. */
+  emailHashKey: KeyObject;
+  passwords: PasswordHasher;
   /** Six random digits; a test that must know the code reads it from the message, like anyone else. */
   generateCode: () => string;
   sms: SmsSender;
+  mails: MailQueue;
   /** What the console sender sent; null with a real provider. */
   outbox: Outbox | null;
   blacklist: Blacklist;
   revocations: RevocationFeed;
-  limiters: { otpPerNumber: Limiter; otpPerIp: Limiter };
+  limiters: Limiters;
   /** Whether this node has begun to stop. */
   isDraining: () => boolean;
 }

@@ -1,19 +1,19 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+interface PasswordQueue {
+  readonly waiting: number;
+}
+
 /** What `GET /metrics` shows; the process's own figures (event-loop lag, memory) come with the library. */
-export function createMetrics() {
+export function createMetrics(passwords: PasswordQueue) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  return { registry, ...socketMetrics(registers), ...serviceMetrics(registers, passwords) };
+}
+
+function socketMetrics(registers: Registry[]) {
   return {
-    registry,
-    httpRequestDuration: new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'Time from the request to the end of its answer, by route and status',
-      labelNames: ['method', 'route', 'status'],
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
-      registers,
-    }),
     socketsOpen: new Gauge({
       name: 'sockets_open',
       help: 'Live sockets held by this node',
@@ -31,10 +31,35 @@ export function createMetrics() {
       labelNames: ['code'],
       registers,
     }),
+  };
+}
+
+function serviceMetrics(registers: Registry[], passwords: PasswordQueue) {
+  return {
+    httpRequestDuration: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Time from the request to the end of its answer, by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      registers,
+    }),
+    passwordsWaiting: new Gauge({
+      name: 'password_hashes_waiting',
+      help: 'Passwords that wait for their turn to be hashed',
+      registers,
+      collect() {
+        this.set(passwords.waiting);
+      },
+    }),
     revocations: new Counter({
       name: 'revocations_total',
       help: 'Sessions ended by this node, by reason',
       labelNames: ['reason'],
+      registers,
+    }),
+    mailFailures: new Counter({
+      name: 'mail_failures_total',
+      help: 'E-mails that were not accepted after every attempt, or had no room to wait',
       registers,
     }),
     revocationPushFailures: new Counter({

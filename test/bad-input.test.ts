@@ -3,10 +3,11 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Test } from 'supertest';
+import { MOUNTS, newAccount, PASSWORD } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
-import { bearer, newPhoneNumber, signIn } from './support/phone.ts';
+import { bearer, newPhoneNumber } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
-import { describedRoutes, type DescribedRoute } from './support/routes.ts';
+import { describedRoutes, tokenFor, type DescribedRoute } from './support/routes.ts';
 
 const app = await startApp();
 const routes = await describedRoutes(app);
@@ -14,6 +15,16 @@ const writing = routes.filter(({ method }) => method !== 'get');
 const withBody = routes.filter(({ takesBody }) => takesBody);
 
 const phone_number = newPhoneNumber();
+const { email, username } = newAccount();
+const ACCOUNT_BODIES: Record<string, object> = {
+  '/register': { email, username, password: PASSWORD },
+  '/login': { email, password: PASSWORD },
+  '/refresh': { refresh_token: 'x' },
+  '/logout': { refresh_token: 'x' },
+  '/change-password': { current_password: 'x', new_password: PASSWORD },
+  '/me': { password: 'x' },
+};
+
 /** A body that each route would take: only what a test adds to it is wrong. */
 const GOOD_BODIES: Record<string, object> = {
   '/api/v2/auth/send-otp': { phone_number },
@@ -21,6 +32,11 @@ const GOOD_BODIES: Record<string, object> = {
   '/api/v2/auth/refresh': { refresh_token: 'x' },
   '/api/v2/auth/logout': { refresh_token: 'x' },
   '/api/v2/auth/me': { otp: '123456' },
+  ...Object.fromEntries(
+    MOUNTS.flatMap((mount) =>
+      Object.entries(ACCOUNT_BODIES).map(([path, body]) => [mount + path, body]),
+    ),
+  ),
 };
 
 const INVALID = { status: 400, code: 'invalid_request' };
@@ -29,7 +45,7 @@ const NO_MEDIA = { status: 415, code: 'unsupported_media_type' };
 
 /** A session for each route: a test that fails may have ended it. */
 const sessions = new Map<DescribedRoute, string>();
-for (const route of routes) sessions.set(route, (await signIn(app)).access_token);
+for (const route of routes) sessions.set(route, await tokenFor(app, route));
 
 function call(route: DescribedRoute): Test {
   return app.request[route.method](route.path).set(bearer(sessions.get(route) ?? ''));
@@ -241,10 +257,14 @@ test('fails for no JSON that there is', async () => {
     'role',
     'device_name',
     'refresh_token',
+    'email',
+    'username',
+    'password',
+    'new_password',
     '__proto__',
   );
   const someText = fc.oneof(
-    fc.constantFrom('123456', '+14155550100', 'rider', 'driver'),
+    fc.constantFrom('123456', '+14155550100', 'rider', 'driver', 'ada@example.com', PASSWORD),
     fc.stringMatching(/^\+[1-9]\d{1,18}$/),
     fc.string({ unit: 'binary' }),
     fc.string({ unit: 'grapheme' }),

@@ -228,7 +228,7 @@ test('nothing can be changed once it is read, and the secrets are apart', () => 
 test('.env.example tells of every variable', () => {
   const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
   const names = Array.from(
-    read('server/config.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm),
+    read('server/environment.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm),
     ([, name]) => name,
   );
   assert.ok(names.length > 25 && names.includes('JWT_SECRET_KEY'));

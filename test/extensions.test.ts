@@ -22,8 +22,8 @@ const trips: Extension = ({ addRouter, addMessage, verifyJwt, requireRole, getCu
   });
   router.use(verifyJwt);
   router.get('/mine', (_req, res) => {
-    const { userId, role, phoneNumber, sessionId } = getCurrentUser(res);
-    res.json({ userId, role, phoneNumber, sessionId });
+    const { kind, userId, role, sessionId } = getCurrentUser(res);
+    res.json({ kind, userId, role, sessionId });
   });
   router.post('/accept', requireRole('driver', 'admin'), (_req, res) => {
     res.status(201).json({ by: getCurrentUser(res).userId });
@@ -73,7 +73,7 @@ describe("a team's router", () => {
     assert.equal(typeof body.sessionId, 'string');
     assert.deepEqual(
       { ...body, sessionId: '' },
-      { userId: driver.user.id, role: 'driver', phoneNumber, sessionId: '' },
+      { kind: 'phone', userId: driver.user.id, role: 'driver', sessionId: '' },
     );
   });
 

@@ -4,21 +4,24 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import jsonwebtoken from 'jsonwebtoken';
 import {
-  accessClaims,
   createTokenKeys,
   decodeToken,
-  generateAccessToken,
-  generateRefreshToken,
   getTokenExpirySeconds,
   parseJti,
 } from '../server/crypto/jwt.ts';
 import { deriveKey, keyedHash } from '../server/crypto/keyed-hash.ts';
+import {
+  generateAccessToken,
+  generateRefreshToken,
+  PHONE_TOKENS,
+  phoneAccessClaims,
+} from '../server/crypto/phone-tokens.ts';
 import { generateOpaqueToken } from '../server/crypto/opaque-token.ts';
 import { decodePart, encodePart } from './support/jwt.ts';
 
 const NOW = 1_800_000_000;
 const secret = randomBytes(32).toString('base64');
-const keys = createTokenKeys('phone', [secret]);
+const keys = createTokenKeys(PHONE_TOKENS, [secret]);
 const subject = {
   userId: 7,
   phoneNumber: '+14155550100',
@@ -75,17 +78,17 @@ test('gives each token a jti of its own', () => {
 
 test('makes the same keys of one secret on every node, and others of another', () => {
   const { token } = generateAccessToken(keys, subject, life);
-  const sameKeys = createTokenKeys('phone', [secret]);
+  const sameKeys = createTokenKeys(PHONE_TOKENS, [secret]);
   assert.equal(sameKeys.signing.kid, keys.signing.kid);
   assert.notEqual(decodeToken(sameKeys, token, atNow), null);
-  const others = createTokenKeys('phone', [randomBytes(32).toString('base64')]);
+  const others = createTokenKeys(PHONE_TOKENS, [randomBytes(32).toString('base64')]);
   assert.notEqual(others.signing.kid, keys.signing.kid);
   assert.equal(decodeToken(others, token, atNow), null);
 });
 
 test('takes what the previous key signed, and signs with the first', () => {
   const { token } = generateAccessToken(keys, subject, life);
-  const changed = createTokenKeys('phone', [randomBytes(32).toString('base64'), secret]);
+  const changed = createTokenKeys(PHONE_TOKENS, [randomBytes(32).toString('base64'), secret]);
   assert.notEqual(decodeToken(changed, token, atNow), null);
   const { token: fresh } = generateAccessToken(changed, subject, life);
   assert.equal(decodePart(fresh, 'header').kid, changed.signing.kid);
@@ -109,7 +112,7 @@ test('takes no token with a claim missing, with one more, or with one of another
   const good = decodeToken(keys, generateAccessToken(keys, subject, life).token, atNow);
   assert.ok(good);
   assert.notEqual(decodeToken(keys, signWithOurKey(good), atNow), null);
-  for (const name of Object.keys(accessClaims.shape)) {
+  for (const name of Object.keys(phoneAccessClaims.shape)) {
     const rest = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name));
     const token = signWithOurKey({ iat: NOW, ...rest });
     if (name !== 'iat') assert.equal(decodeToken(keys, token, atNow), null, `without ${name}`);

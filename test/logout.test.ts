@@ -94,14 +94,17 @@ describe('a logout', () => {
   });
 
   test('is kept in PostgreSQL with its reason', async () => {
-    const { access_token, user } = await signIn(app);
+    const { access_token, refresh_token, user } = await signIn(app);
     await logOut(access_token).expect(200);
     const id = sessionOf(access_token);
-    const sessions = await query('SELECT end_reason FROM sessions WHERE id = $1', [id]);
-    assert.deepEqual(sessions, [{ end_reason: 'logout' }]);
+    const sessions = await query(
+      'SELECT end_reason, ended_at IS NOT NULL AS has_ended FROM sessions WHERE id = $1',
+      [id],
+    );
+    assert.deepEqual(sessions, [{ end_reason: 'logout', has_ended: true }]);
     const revocations = await query('SELECT user_id FROM revocations WHERE session_id = $1', [id]);
     assert.deepEqual(revocations, [{ user_id: user.id }]);
-    assert.deepEqual(await query('SELECT 1 FROM refresh_tokens WHERE session_id = $1', [id]), []);
+    assertProblem(await renew(refresh_token), BAD_REFRESH);
   });
 
   test('leaves the other sessions of the person alone', async () => {

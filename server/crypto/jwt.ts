@@ -1,48 +1,21 @@
 import type { KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import { z } from 'zod';
-import { ROLES, type Role } from '../config.ts';
+import type { z } from 'zod';
 import { deriveKey, keyedHash } from './keyed-hash.ts';
 import { generateOpaqueToken } from './opaque-token.ts';
 
-export const accessClaims = z.strictObject({
-  user_id: z.int().positive(),
-  phone_number: z.string(),
-  role: z.enum(ROLES),
-  jti: z.string(),
-  iat: z.int(),
-  exp: z.int(),
-});
+export type TokenType = 'access' | 'refresh';
 
-const refreshClaims = z.strictObject({
-  ...accessClaims.shape,
-  token_type: z.literal('refresh'),
-});
-
-interface ClaimsByType {
-  access: z.infer<typeof accessClaims>;
-  refresh: z.infer<typeof refreshClaims>;
+/** The claims that a family of tokens has, exactly. Each family has keys of its own: none passes for another. */
+export interface TokenKind<Access = unknown, Refresh = unknown> {
+  name: string;
+  claims: { access: z.ZodType<Access>; refresh: z.ZodType<Refresh> };
 }
 
-type TokenType = keyof ClaimsByType;
-
-/** The claims of a phone token: exactly these, whatever the user's profile holds. */
-export type TokenClaims<Type extends TokenType = 'access'> = ClaimsByType[Type];
+type ClaimsOf<Kind extends TokenKind, Type extends TokenType> = z.output<Kind['claims'][Type]>;
 
 /** Explicit types (RFC 8725 §3.11): `at+jwt` is that of RFC 9068 §2.1, the refresh type is ours. */
-const KINDS: { [Type in TokenType]: { typ: string; claims: z.ZodType<ClaimsByType[Type]> } } = {
-  access: { typ: 'at+jwt', claims: accessClaims },
-  refresh: { typ: 'rt+jwt', claims: refreshClaims },
-};
-
-/** Who a token is for, and the session and generation that it belongs to. */
-export interface TokenSubject {
-  userId: number;
-  phoneNumber: string;
-  role: Role;
-  sessionId: string;
-  generation: number;
-}
+const TYP: Record<TokenType, string> = { access: 'at+jwt', refresh: 'rt+jwt' };
 
 /** From when to when a token lives, in seconds since the epoch. */
 export interface TokenLife {
@@ -56,7 +29,8 @@ export interface SignedToken {
 }
 
 /** The keys of one kind of token. */
-export interface TokenKeys {
+export interface TokenKeys<Kind extends TokenKind = TokenKind> {
+  kind: Kind;
   signing: { kid: string; key: KeyObject };
   /** By the encoded header that we would write: no part of a foreign header is ever interpreted. */
   verifying: ReadonlyMap<string, { type: TokenType; key: KeyObject }>;
@@ -69,10 +43,13 @@ const MAX_TOKEN_LENGTH = 4096;
  * Makes the keys of one kind of token from the current secret and, while keys are being changed, the
  * previous one. A key id is derived from its secret: the same on all nodes, and it reveals nothing.
  */
-export function createTokenKeys(kind: 'phone', secrets: [string, ...string[]]): TokenKeys {
+export function createTokenKeys<Kind extends TokenKind>(
+  kind: Kind,
+  secrets: [string, ...string[]],
+): TokenKeys<Kind> {
   const toKey = (secret: string): TokenKeys['signing'] => ({
-    kid: keyedHash(deriveKey(secret, `jwt/${kind}/kid`), 'kid').slice(0, 11),
-    key: deriveKey(secret, `jwt/${kind}`),
+    kid: keyedHash(deriveKey(secret, `jwt/${kind.name}/kid`), 'kid').slice(0, 11),
+    key: deriveKey(secret, `jwt/${kind.name}`),
   });
   const verifying: [string, { type: TokenType; key: KeyObject }][] = secrets
     .map(toKey)
@@ -80,7 +57,7 @@ export function createTokenKeys(kind: 'phone', secrets: [string, ...string[]]): 
       [encodedHeader(key, 'access'), { type: 'access', key: key.key }],
       [encodedHeader(key, 'refresh'), { type: 'refresh', key: key.key }],
     ]);
-  return { signing: toKey(secrets[0]), verifying: new Map(verifying) };
+  return { kind, signing: toKey(secrets[0]), verifying: new Map(verifying) };
 }
 
 function encodedHeader(key: TokenKeys['signing'], type: TokenType): string {
@@ -89,45 +66,16 @@ function encodedHeader(key: TokenKeys['signing'], type: TokenType): string {
 }
 
 function signOptions(kid: string, type: TokenType): jwt.SignOptions {
-  return { algorithm: ALGORITHM, header: { alg: ALGORITHM, kid, typ: KINDS[type].typ } };
+  return { algorithm: ALGORITHM, header: { alg: ALGORITHM, kid, typ: TYP[type] } };
 }
 
-/** A signed access token and its jti, `<session id>.<generation>.<nonce>`. */
-export function generateAccessToken(
-  keys: TokenKeys,
-  subject: TokenSubject,
-  life: TokenLife,
-): SignedToken {
-  return sign(keys, { type: 'access', subject, life });
-}
-
-/** A signed refresh token: the claims of an access token and `token_type: "refresh"`. */
-export function generateRefreshToken(
-  keys: TokenKeys,
-  subject: TokenSubject,
-  life: TokenLife,
-): SignedToken {
-  return sign(keys, { type: 'refresh', subject, life });
-}
-
-interface SignInput {
-  type: TokenType;
-  subject: TokenSubject;
-  life: TokenLife;
-}
-
-function sign({ signing }: TokenKeys, { type, subject, life }: SignInput): SignedToken {
-  const jti = `${subject.sessionId}.${subject.generation}.${generateOpaqueToken(9)}`;
-  const claims = {
-    user_id: subject.userId,
-    phone_number: subject.phoneNumber,
-    role: subject.role,
-    jti,
-    ...(type === 'refresh' ? { token_type: type } : {}),
-    iat: life.issuedAt,
-    exp: life.expiresAt,
-  };
-  return { token: jwt.sign(claims, signing.key, signOptions(signing.kid, type)), jti };
+/** Signs the claims as a token of this kind and type. */
+export function signToken<Kind extends TokenKind, Type extends TokenType>(
+  { signing }: TokenKeys<Kind>,
+  type: Type,
+  claims: ClaimsOf<Kind, Type> & object,
+): string {
+  return jwt.sign(claims, signing.key, signOptions(signing.kid, type));
 }
 
 /** What `decodeToken` expects, and the time to judge the expiry by. */
@@ -137,19 +85,21 @@ interface Expectation<Type extends TokenType> {
 }
 
 /**
- * The claims of a token that we signed, that is of the expected type and has not expired; else null.
+ * The claims of a token that we signed, that is of the expected kind and type and has not expired; else null.
  * Key and algorithm come from configuration (RFC 8725 §3.1), and no claim is read before the signature holds.
  */
-export function decodeToken<Type extends TokenType>(
-  keys: TokenKeys,
+export function decodeToken<Kind extends TokenKind, Type extends TokenType>(
+  keys: TokenKeys<Kind>,
   token: string,
   { type, nowSeconds }: Expectation<Type>,
-): TokenClaims<Type> | null {
+): ClaimsOf<Kind, Type> | null {
   if (token.length > MAX_TOKEN_LENGTH) return null;
   const verifying = keys.verifying.get(token.slice(0, token.indexOf('.')));
   if (verifying?.type !== type) return null;
   const payload = verifySignature(token, verifying.key, nowSeconds);
-  return KINDS[type].claims.safeParse(payload).data ?? null;
+  return (
+    (keys.kind.claims[type].safeParse(payload).data as ClaimsOf<Kind, Type> | undefined) ?? null
+  );
 }
 
 function verifySignature(token: string, key: KeyObject, nowSeconds: number): unknown {
@@ -158,6 +108,16 @@ function verifySignature(token: string, key: KeyObject, nowSeconds: number): unk
   } catch {
     return null;
   }
+}
+
+/** A new jti, `<session id>.<generation>.<nonce>`. */
+export function generateJti(session: { sessionId: string; generation: number }): string {
+  return `${session.sessionId}.${session.generation}.${generateNonce()}`;
+}
+
+/** The last part of a jti: 72 random bits. */
+export function generateNonce(): string {
+  return generateOpaqueToken(9);
 }
 
 /** The session and generation that a jti names. Only for the jti of a verified token. */

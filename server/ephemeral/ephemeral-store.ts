@@ -9,12 +9,21 @@ export interface LimiterOptions {
   /** So many `consume` calls in so many seconds for one key. */
   points: number;
   seconds: number;
+  /** Repeated breach is punished where this is given. */
+  lockout?: Lockout;
+}
+
+/** A key that goes over its limit in `points` windows within `seconds` is blocked for `blockSeconds`. */
+export interface Lockout {
+  points: number;
+  seconds: number;
+  blockSeconds: number;
 }
 
 export interface LimiterAnswer {
   isAllowed: boolean;
   remaining: number;
-  /** Until the count starts anew. */
+  /** Until the count starts anew, or the block ends. */
   resetMs: number;
 }
 

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Clock } from '../clock.ts';
 import type {
   EphemeralStore,
@@ -8,7 +7,7 @@ import type {
   Subscriber,
   Taken,
 } from './ephemeral-store.ts';
-import { createLimiter } from './limiter.ts';
+import { createLocalLimiter } from './limiter.ts';
 
 interface Entry {
   value: string;
@@ -90,8 +89,7 @@ export class MemoryStore implements EphemeralStore {
   }
 
   createLimiter(options: LimiterOptions): Limiter {
-    const library = new RateLimiterMemory({ points: options.points, duration: options.seconds });
-    return createLimiter(library, options, (command) => command());
+    return createLocalLimiter(options);
   }
 
   publish(channel: string, message: string): Promise<void> {

@@ -156,13 +156,16 @@ export class RedisStore implements EphemeralStore {
   }
 
   createLimiter(options: LimiterOptions): Limiter {
-    const library = new RateLimiterRedis({
-      storeClient: this.#client,
-      keyPrefix: `rate:${options.name}`,
-      points: options.points,
-      duration: options.seconds,
+    return createLimiter(options, {
+      createCounter: ({ name, points, seconds }) =>
+        new RateLimiterRedis({
+          storeClient: this.#client,
+          keyPrefix: `rate:${name}`,
+          points,
+          duration: seconds,
+        }),
+      guard: (command) => this.#guard(command),
     });
-    return createLimiter(library, options, (command) => this.#guard(command));
   }
 
   async publish(channel: string, message: string): Promise<void> {

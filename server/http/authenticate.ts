@@ -2,10 +2,23 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { authenticateToken, type Principal } from '../use-cases/authenticate-token.ts';
+import {
+  assertNotRevoked,
+  verifyAccessToken,
+  type Principal,
+  type TokenKindName,
+} from '../use-cases/authenticate-token.ts';
+import type { CountRequest } from './rate-limit.ts';
 import { stateOf } from './request-state.ts';
 
-type AuthenticateContext = Pick<AppContext, 'clock' | 'phoneKeys' | 'blacklist'>;
+type AuthenticateContext = Pick<AppContext, 'clock' | 'phoneKeys' | 'accountKeys' | 'blacklist'>;
+
+interface VerifyOptions {
+  /** Which tokens are read: of the phone surface, of accounts, or both. */
+  kind?: TokenKindName | undefined;
+  /** Comes between the signature and the blacklist, so that a flood asks Redis nothing. */
+  count?: CountRequest;
+}
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1); null where there is none. */
 export function bearerToken(req: Request): string | null {
@@ -16,11 +29,32 @@ export function bearerToken(req: Request): string | null {
  * Lets a request through whose bearer token is good, and notes who it is from.
  * Refuses with `invalid_token`, `token_revoked`, or `service_unavailable` where nobody can tell.
  */
-export function verifyJwt(ctx: AuthenticateContext): RequestHandler {
+export function verifyJwt(
+  ctx: AuthenticateContext,
+  { kind, count }: VerifyOptions = {},
+): RequestHandler {
   return async (req, res, next) => {
-    stateOf(res).principal = await authenticateToken(ctx, bearerToken(req));
+    const principal = signedPrincipal(ctx, req, kind);
+    await count?.(req, res, principal?.sessionId ?? null);
+    if (principal === null) throw new AppError('invalid_token');
+    await assertNotRevoked(ctx, principal);
+    stateOf(res).principal = principal;
     next();
   };
+}
+
+/** Who the bearer token says it is from, its signature and expiry holding; it may have been revoked. */
+export function signedPrincipal(
+  ctx: AuthenticateContext,
+  req: Request,
+  kind?: TokenKindName,
+): Principal | null {
+  try {
+    return verifyAccessToken(ctx, bearerToken(req), kind);
+  } catch (error) {
+    if (error instanceof AppError) return null;
+    throw error;
+  }
 }
 
 /** Who the request is from. Only behind `verifyJwt`. */

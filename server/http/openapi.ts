@@ -79,10 +79,12 @@ function describeParameters(schema: z.ZodType | undefined, place: 'path' | 'quer
   }));
 }
 
-function describeSuccess({ answer }: Route) {
+function describeSuccess(route: Route) {
+  const { answer } = route;
+  const status: number = route.status ?? 200;
   if (answer === undefined) return { 204: { description: 'Done' } };
   return {
-    200: {
+    [status]: {
       description: 'Done',
       content: { 'application/json': { schema: toSchema(answer, 'output') } },
     },
@@ -102,11 +104,11 @@ function describeErrors(route: Route): Record<number, unknown> {
     ...route.errors,
     ...(route.auth === 'bearer' ? BEARER_ERRORS : []),
     ...(route.roles === undefined ? [] : (['insufficient_permissions'] as const)),
-    ...(route.limit === undefined ? [] : (['rate_limited'] as const)),
     ...(route.query === undefined && route.body === undefined
       ? []
       : (['invalid_request'] as const)),
     ...(route.body === undefined ? [] : BODY_ERRORS),
+    'rate_limited',
     'origin_not_allowed',
   ]);
   const statuses = new Set(Array.from(codes, (code) => ERRORS[code].status));

@@ -1,33 +1,31 @@
 import { z } from 'zod';
 
-/** Where a list goes on: the sort key of the last item, opaque to clients. */
-const cursorSchema = z.tuple([
-  z.iso.datetime(),
-  z
-    .string()
-    .max(64)
-    .regex(/^[\w-]+$/),
-]);
-
 interface Position {
   createdAt: Date;
   id: string;
 }
 
-const cursor = z
-  .string()
-  .max(256)
-  .transform((text, context): Position => {
-    const parsed = cursorSchema.safeParse(decode(text));
-    if (parsed.success) return { createdAt: new Date(parsed.data[0]), id: parsed.data[1] };
-    context.addIssue({ code: 'custom', message: 'This is not a cursor that we gave' });
-    return z.NEVER;
-  });
+/** Where a list goes on: the sort key of the last item, opaque to clients. */
+function cursorSchema(id: z.ZodString) {
+  const position = z.tuple([z.iso.datetime(), id]);
+  return z
+    .string()
+    .max(256)
+    .transform((text, context): Position => {
+      const parsed = position.safeParse(decode(text));
+      if (parsed.success) return { createdAt: new Date(parsed.data[0]), id: parsed.data[1] };
+      context.addIssue({ code: 'custom', message: 'This is not a cursor that we gave' });
+      return z.NEVER;
+    });
+}
 
-export const pageQuerySchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: cursor.optional(),
-});
+/** @param id What the ids of the list look like. */
+export function pageQuerySchema(id: z.ZodString) {
+  return z.strictObject({
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+    cursor: cursorSchema(id).optional(),
+  });
+}
 
 /** The page itself and where the next begins; ask the database for one item more than the page holds. */
 export function toPage<Item extends Position>(

@@ -1,37 +1,25 @@
 import { z } from 'zod';
 import { APP_ROLES, type Config } from '../config.ts';
-import { AppError } from '../errors.ts';
-import { findUserById } from '../queries/users.ts';
-import { deleteAccount } from '../use-cases/delete-account.ts';
-import { logOut } from '../use-cases/log-out.ts';
-import { logOutEverywhere } from '../use-cases/log-out-everywhere.ts';
+import { toPhonePrincipal } from '../use-cases/authenticate-token.ts';
+import { deleteAccountWithCode } from '../use-cases/delete-account.ts';
 import { refreshPhoneSession } from '../use-cases/refresh-phone-session.ts';
 import { sendOneTimeCode } from '../use-cases/send-one-time-code.ts';
 import { signInWithPhone } from '../use-cases/sign-in-with-phone.ts';
 import { route, type Route } from './route.ts';
 import {
+  accessTokenAnswer,
   displayTextSchema,
-  messageSchema,
   oneTimeCodeSchema,
   phoneNumberSchema,
+  refreshTokenSchema,
+  TOKEN_TYPE,
   toUserAnswer,
   userSchema,
 } from './schemas.ts';
 
-/** RFC 6750. */
-const TOKEN_TYPE = 'bearer' as const;
-
-const accessTokenAnswer = z.object({
-  access_token: z.string(),
-  token_type: z.literal(TOKEN_TYPE),
-  expires_in: z.int().describe('Seconds that the access token has left'),
-});
-
-const refreshTokenSchema = z.string().min(1).max(4096);
-
 /** Sign-in with a one-time code, and what a signed-in phone does with its session. */
 export function phoneOtpRoutes(config: Config): Route[] {
-  return [sendRoute(config), verifyRoute(config), refreshRoute, ...logoutRoutes, ...profileRoutes];
+  return [sendRoute(config), verifyRoute(config), refreshRoute, ...profileRoutes];
 }
 
 function sendRoute(config: Config): Route {
@@ -40,7 +28,7 @@ function sendRoute(config: Config): Route {
     path: '/auth/send-otp',
     summary: 'Send a one-time code by SMS',
     auth: 'public',
-    limit: 'otpPerIp',
+    limit: 'otp',
     body: z.strictObject({ phone_number: phoneNumberSchema(config) }),
     answer: z.object({ message: z.literal('OTP sent'), expires_in: z.int() }),
     errors: ['too_many_attempts', 'otp_cooldown', 'sms_unavailable', 'service_unavailable'],
@@ -57,6 +45,7 @@ function verifyRoute(config: Config): Route {
     path: '/auth/verify-otp',
     summary: 'Sign in with the code; the first sign-in creates the user',
     auth: 'public',
+    limit: 'login',
     body: z.strictObject({
       phone_number: phoneNumberSchema(config),
       otp: oneTimeCodeSchema,
@@ -70,6 +59,7 @@ function verifyRoute(config: Config): Route {
       'too_many_attempts',
       'role_not_allowed',
       'account_disabled',
+      'session_limit_reached',
       'service_unavailable',
     ],
     handle: async (ctx, { body, client }) => {
@@ -96,6 +86,7 @@ const refreshRoute = route({
   path: '/auth/refresh',
   summary: 'A new access token; the refresh token stays as it is',
   auth: 'public',
+  limit: 'refresh',
   body: z.strictObject({ refresh_token: refreshTokenSchema }),
   answer: accessTokenAnswer,
   errors: ['invalid_refresh_token', 'service_unavailable'],
@@ -105,52 +96,7 @@ const refreshRoute = route({
   },
 });
 
-const logoutRoutes: Route[] = [
-  route({
-    method: 'post',
-    path: '/auth/logout',
-    summary: 'End this session: its tokens and its sockets, on every node',
-    auth: 'token',
-    body: z.strictObject({
-      refresh_token: refreshTokenSchema
-        .optional()
-        .describe('Enough by itself when the access token has expired'),
-    }),
-    answer: messageSchema,
-    errors: ['invalid_token', 'token_revoked', 'invalid_refresh_token', 'service_unavailable'],
-    handle: async (ctx, { body, token, client }) => {
-      await logOut(ctx, { accessToken: token, refreshToken: body.refresh_token, client });
-      return { message: 'Logged out' };
-    },
-  }),
-  route({
-    method: 'post',
-    path: '/auth/logout-all-devices',
-    summary: "End all of the user's sessions, this one included",
-    auth: 'token',
-    answer: messageSchema,
-    errors: ['invalid_token', 'token_revoked', 'service_unavailable'],
-    handle: async (ctx, { token, client }) => {
-      await logOutEverywhere(ctx, { accessToken: token, client });
-      return { message: 'Logged out of all devices' };
-    },
-  }),
-];
-
 const profileRoutes: Route[] = [
-  route({
-    method: 'get',
-    path: '/auth/me',
-    summary: 'Who this session belongs to',
-    auth: 'bearer',
-    answer: userSchema,
-    errors: [],
-    handle: async (ctx, { principal }) => {
-      const user = await findUserById(ctx.db, principal.userId);
-      if (user === null) throw new AppError('token_revoked');
-      return toUserAnswer(user, principal.role);
-    },
-  }),
   route({
     method: 'delete',
     path: '/auth/me',
@@ -159,6 +105,10 @@ const profileRoutes: Route[] = [
     body: z.strictObject({ otp: oneTimeCodeSchema }),
     errors: ['otp_not_found', 'invalid_otp', 'too_many_attempts'],
     handle: (ctx, { principal, body, client }) =>
-      deleteAccount(ctx, { principal, code: body.otp, client }),
+      deleteAccountWithCode(ctx, {
+        principal: toPhonePrincipal(principal),
+        code: body.otp,
+        client,
+      }),
   }),
 ];

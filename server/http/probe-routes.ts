@@ -1,4 +1,4 @@
-import { accessClaims } from '../use-cases/authenticate-token.ts';
+import { phoneAccessClaims, toPhonePrincipal } from '../use-cases/authenticate-token.ts';
 import { route, type Route } from './route.ts';
 
 /** For client developers: what a token opens, and what it says. */
@@ -15,8 +15,8 @@ function probe(path: string, summary: string, roles?: Route['roles']): Route {
     summary,
     auth: 'bearer',
     ...(roles === undefined ? {} : { roles }),
-    answer: accessClaims,
+    answer: phoneAccessClaims,
     errors: [],
-    handle: (_ctx, { principal }) => Promise.resolve(principal.claims),
+    handle: (_ctx, { principal }) => Promise.resolve(toPhonePrincipal(principal).claims),
   });
 }

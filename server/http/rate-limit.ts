@@ -1,19 +1,50 @@
-import type { RequestHandler } from 'express';
-import { AppError } from '../errors.ts';
+import { isIPv6 } from 'node:net';
+import type { Request, RequestHandler, Response } from 'express';
+import ipaddr from 'ipaddr.js';
 import type { AppContext } from '../context.ts';
+import { AppError } from '../errors.ts';
+import type { SharedProfile } from '../rate-limits.ts';
 import { clientOf } from './client.ts';
 
-type Limiter = AppContext['limiters'][keyof AppContext['limiters']];
+type LimitContext = Pick<AppContext, 'limiters'>;
 
-/** Limits a route by the client's address and says in `RateLimit-*` what is left. */
-export function rateLimit(limiter: Limiter): RequestHandler {
-  return async (req, res, next) => {
-    const { isAllowed, remaining, resetMs } = await limiter.consume(clientOf(req, res).ip ?? '');
-    const resetSeconds = Math.ceil(resetMs / 1000);
+/** Counts a request, for its session where that is known. Refuses with `rate_limited`. */
+export type CountRequest = (req: Request, res: Response, sessionId: string | null) => Promise<void>;
+
+/** Counts the requests of a route under its one profile, and says in `RateLimit-*` what is left. */
+export function countRequests(
+  { limiters }: LimitContext,
+  profile: SharedProfile | undefined,
+): CountRequest {
+  return async (req, res, sessionId) => {
+    const isOfSession = profile === undefined && sessionId !== null;
+    const limiter = limiters[profile ?? (isOfSession ? 'apiSession' : 'api')];
+    const key = isOfSession ? sessionId : limitKeyOf(clientOf(req, res).ip);
+    const { isAllowed, remaining, resetMs } = await limiter.consume(key);
+    const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
     res.set('RateLimit-Limit', String(limiter.options.points));
     res.set('RateLimit-Remaining', String(remaining));
     res.set('RateLimit-Reset', String(resetSeconds));
     if (!isAllowed) throw new AppError('rate_limited', { retryAfterSeconds: resetSeconds });
+  };
+}
+
+/** Limits a route in front of its handler; `sessionOf` tells whose a request is where it can be told. */
+export function rateLimit(
+  count: CountRequest,
+  sessionOf: (req: Request) => string | null,
+): RequestHandler {
+  return async (req, res, next) => {
+    await count(req, res, sessionOf(req));
     next();
   };
+}
+
+/** An IPv6 customer is given at least a /64, and may ask from any address of it. */
+export function limitKeyOf(address: string | null): string {
+  if (address === null || !isIPv6(address)) return address ?? '';
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(':')}::/64`;
 }

@@ -48,8 +48,8 @@ function readBody(req: Request): Promise<string> {
       resolve(Buffer.concat(chunks).toString('utf8'));
     });
     req.on('close', () => {
-      // Where it was not read to its end: nobody waits for the answer.
-      reject(new AppError('invalid_request'));
+      // Nobody waits for the answer any more.
+      if (!req.readableEnded) reject(new AppError('invalid_request'));
     });
   });
 }

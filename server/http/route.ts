@@ -4,12 +4,20 @@ import type { Client } from '../audit.ts';
 import type { Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
-import type { Principal } from '../use-cases/authenticate-token.ts';
-import { bearerToken, getCurrentUser, requireRole, verifyJwt } from './authenticate.ts';
+import type { SharedProfile } from '../rate-limits.ts';
+import type { Principal, TokenKindName } from '../use-cases/authenticate-token.ts';
+import {
+  bearerToken,
+  getCurrentUser,
+  requireRole,
+  signedPrincipal,
+  verifyJwt,
+} from './authenticate.ts';
 import { clientOf } from './client.ts';
-import { rateLimit } from './rate-limit.ts';
+import { countRequests, rateLimit } from './rate-limit.ts';
 import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
+import type { Surface } from './surface.ts';
 
 /**
  * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` hands the token over as
@@ -22,6 +30,8 @@ export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
   body: Body;
   query: Query;
   params: Params;
+  /** Which tokens the surface reads. */
+  kind: TokenKindName;
   principal: IsAuthenticated extends 'bearer' ? Principal : undefined;
   /** The bearer token as it was sent, verified or not. */
   token: string | null;
@@ -41,12 +51,15 @@ export interface RouteDefinition<
   summary: string;
   auth: IsAuthenticated;
   roles?: Role[];
-  limit?: keyof AppContext['limiters'];
+  /** Its rate limit; without one, that of all the others, `api`. */
+  limit?: SharedProfile;
   body?: Body;
   query?: Query;
   params?: Params;
   /** What a success answers with; an answer without one is 204. */
   answer?: Answer;
+  /** Of a success with an answer: 200 unless it says otherwise. */
+  status?: 201 | 202;
   /** Refusals of its own, beside those that its `auth`, `limit` and schemas bring along. */
   errors: ErrorCode[];
   handle: (
@@ -71,10 +84,14 @@ export function route<
 
 const NO_FIELDS = z.strictObject({});
 
-/** Adds the routes to an Express router, and 405 for the other methods of their paths. */
-export function mountRoutes(router: Router, ctx: AppContext, routes: readonly Route[]): void {
+/** Adds a surface's routes to an Express router, and 405 for the other methods of their paths. */
+export function mountRoutes(
+  router: Router,
+  ctx: AppContext,
+  { routes, kind }: Pick<Surface, 'routes' | 'kind'>,
+): void {
   for (const each of routes) {
-    router[each.method](each.path, ...guards(ctx, each), toHandler(ctx, each));
+    router[each.method](each.path, ...guards(ctx, each, kind), toHandler(ctx, each, kind));
   }
   for (const path of new Set(routes.map((each) => each.path))) {
     const allowed = routes.filter((each) => each.path === path).map((each) => each.method);
@@ -83,37 +100,42 @@ export function mountRoutes(router: Router, ctx: AppContext, routes: readonly Ro
 }
 
 /** What stands in front of a handler, in this order: nothing is read of a body before its sender is known. */
-function guards(ctx: AppContext, { path, limit, auth, roles, method }: Route): RequestHandler[] {
+function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHandler[] {
+  const { path, limit, auth, roles, method } = route;
   const note: RequestHandler = (req, res, next) => {
     stateOf(res).route = req.baseUrl + path;
     next();
   };
+  const count = countRequests(ctx, limit);
+  const sessionOf = (req: Request) =>
+    auth === 'token' ? (signedPrincipal(ctx, req, kind)?.sessionId ?? null) : null;
   return [
     note,
-    ...(limit === undefined ? [] : [rateLimit(ctx.limiters[limit])]),
-    ...(auth === 'bearer' ? [verifyJwt(ctx)] : []),
+    auth === 'bearer' ? verifyJwt(ctx, { kind, count }) : rateLimit(count, sessionOf),
     ...(roles === undefined ? [] : [requireRole(...roles)]),
     ...(method === 'get' ? [] : [readJson]),
   ];
 }
 
-function toHandler(ctx: AppContext, definition: Route): RequestHandler {
-  const { body = NO_FIELDS, query, params, answer, auth } = definition;
+function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): RequestHandler {
+  const { body = NO_FIELDS, query, params, answer, auth, status = 200 } = definition;
   return async (req, res) => {
     const input = {
       body: definition.method === 'get' ? undefined : parseInput(body, req.body ?? {}),
       query: query && parseInput(query, req.query),
       params: params && parseParams(params, req),
+      kind,
       principal: (auth === 'bearer' ? getCurrentUser(res) : undefined) as never,
       token: bearerToken(req),
       client: clientOf(req, res),
     };
     const result = await definition.handle(ctx, input);
-    sendAnswer(ctx, res, answer && { schema: answer, value: result });
+    sendAnswer(ctx, res, answer && { schema: answer, value: result, status });
   };
 }
 
 interface Answer {
+  status: number;
   schema: z.ZodType;
   value: unknown;
 }
@@ -126,7 +148,7 @@ function sendAnswer(ctx: AppContext, res: Response, answer: Answer | undefined):
   }
   // An answer that its own schema does not know is a defect, found before it is shipped.
   if (ctx.config.environment !== 'production') answer.schema.parse(answer.value);
-  res.json(answer.value);
+  res.status(answer.status).json(answer.value);
 }
 
 function parseInput(schema: z.ZodType, value: unknown): unknown {

@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
+import { accountRoutes } from './accounts.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
 import { observe } from './observe.ts';
@@ -37,11 +38,20 @@ const CORS = {
 const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
 
 function surfaces(ctx: AppContext): Surface[] {
+  const accounts = [...accountRoutes, ...sessionRoutes('')];
   return [
     {
       path: '/api/v2',
       tag: 'Phone apps',
-      routes: [...phoneOtpRoutes(ctx.config), ...sessionRoutes, ...probeRoutes],
+      kind: 'phone',
+      routes: [...phoneOtpRoutes(ctx.config), ...sessionRoutes('/auth'), ...probeRoutes],
+    },
+    { path: '/api/auth', tag: 'Accounts', kind: 'account', routes: accounts },
+    {
+      path: '/auth/v2',
+      tag: 'Accounts, under their other name',
+      kind: 'account',
+      routes: accounts,
     },
   ];
 }
@@ -55,10 +65,10 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.set('etag', false);
   app.use(observe(ctx), apiHeaders, checkOrigin(ctx));
   const ours = surfaces(ctx);
-  for (const { path, routes } of ours) {
+  for (const surface of ours) {
     const router = Router();
-    mountRoutes(router, ctx, routes);
-    app.use(path, router);
+    mountRoutes(router, ctx, surface);
+    app.use(surface.path, router);
   }
   app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
   app.use(operationsRouter(ctx));

@@ -38,6 +38,19 @@ export const displayTextSchema = z
   .max(100)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Control characters are not allowed');
 
+/** RFC 5321 §4.5.3.1.3 allows no longer one. */
+export const emailSchema = z.email('Give an e-mail address').max(254);
+
+export const usernameSchema = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}._-]{2,63}$/u,
+    'Use 3 to 64 letters, digits, dots, dashes and underscores',
+  );
+
+/** As it was typed: what a password must be is the policy's, and only for a new one. */
+export const passwordSchema = z.string().min(1).max(1024);
+
 export const sessionIdSchema = z.string().regex(/^[\w-]{22}$/);
 
 export const messageSchema = z.object({ message: z.string() });
@@ -69,3 +82,14 @@ export function toUserAnswer(user: User, role: Role): z.input<typeof userSchema>
     last_login: user.lastLogin?.toISOString() ?? null,
   };
 }
+
+/** RFC 6750. */
+export const TOKEN_TYPE = 'bearer' as const;
+
+export const accessTokenAnswer = z.object({
+  access_token: z.string(),
+  token_type: z.literal(TOKEN_TYPE),
+  expires_in: z.int().describe('Seconds that the access token has left'),
+});
+
+export const refreshTokenSchema = z.string().min(1).max(4096);

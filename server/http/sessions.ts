@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import { ROLES } from '../config.ts';
+import { AppError } from '../errors.ts';
 import { listLiveSessions, type SessionListItem } from '../queries/sessions.ts';
-import { endOwnSession } from '../use-cases/end-own-session.ts';
+import { findUserById } from '../queries/users.ts';
+import { endOtherSessions, endOwnSession } from '../use-cases/end-own-session.ts';
+import { logOutEverywhere } from '../use-cases/log-out-everywhere.ts';
+import { logOut } from '../use-cases/log-out.ts';
 import { pageQuerySchema, toPage } from './pagination.ts';
 import { route, type Route } from './route.ts';
-import { sessionIdSchema } from './schemas.ts';
+import {
+  messageSchema,
+  refreshTokenSchema,
+  sessionIdSchema,
+  toUserAnswer,
+  userSchema,
+} from './schemas.ts';
 
 const sessionSchema = z.object({
   id: z.string(),
@@ -19,14 +29,76 @@ const sessionSchema = z.object({
   is_current: z.boolean(),
 });
 
-/** A user's own sessions, of every kind. */
-export const sessionRoutes: Route[] = [
-  route({
+/**
+ * What every surface with tokens offers to whoever holds one: who it is, which sessions there are, and their end.
+ * @param prefix In front of each path.
+ */
+export function sessionRoutes(prefix: '' | '/auth'): Route[] {
+  return [...logoutRoutes(prefix), meRoute(prefix), listRoute(prefix), ...endRoutes(prefix)];
+}
+
+function logoutRoutes(prefix: string): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: `${prefix}/logout`,
+      summary: 'End this session: its tokens and its sockets, on every node',
+      auth: 'token',
+      body: z.strictObject({
+        refresh_token: refreshTokenSchema
+          .optional()
+          .describe('Enough by itself when the access token has expired'),
+      }),
+      answer: messageSchema,
+      errors: ['invalid_token', 'token_revoked', 'invalid_refresh_token', 'service_unavailable'],
+      handle: async (ctx, { body, token, kind, client }) => {
+        await logOut(ctx, {
+          kind,
+          accessToken: token,
+          refreshToken: body.refresh_token,
+          client,
+        });
+        return { message: 'Logged out' };
+      },
+    }),
+    route({
+      method: 'post',
+      path: `${prefix}/logout-all-devices`,
+      summary: "End all of the user's sessions, of every kind, this one included",
+      auth: 'token',
+      answer: messageSchema,
+      errors: ['invalid_token', 'token_revoked', 'service_unavailable'],
+      handle: async (ctx, { token, kind, client }) => {
+        await logOutEverywhere(ctx, { kind, accessToken: token, client });
+        return { message: 'Logged out of all devices' };
+      },
+    }),
+  ];
+}
+
+function meRoute(prefix: string): Route {
+  return route({
     method: 'get',
-    path: '/auth/sessions',
+    path: `${prefix}/me`,
+    summary: 'Who this session belongs to',
+    auth: 'bearer',
+    answer: userSchema,
+    errors: [],
+    handle: async (ctx, { principal }) => {
+      const user = await findUserById(ctx.db, principal.userId);
+      if (user === null) throw new AppError('token_revoked');
+      return toUserAnswer(user, principal.role);
+    },
+  });
+}
+
+function listRoute(prefix: string): Route {
+  return route({
+    method: 'get',
+    path: `${prefix}/sessions`,
     summary: "The user's live sessions, the newest first",
     auth: 'bearer',
-    query: pageQuerySchema,
+    query: pageQuerySchema(sessionIdSchema),
     answer: z.object({ sessions: z.array(sessionSchema), next_cursor: z.string().nullable() }),
     errors: [],
     handle: async (ctx, { principal, query }) => {
@@ -42,18 +114,31 @@ export const sessionRoutes: Route[] = [
         next_cursor: nextCursor,
       };
     },
-  }),
-  route({
-    method: 'delete',
-    path: '/auth/sessions/:id',
-    summary: "End one of the user's sessions",
-    auth: 'bearer',
-    params: z.object({ id: sessionIdSchema }),
-    errors: ['not_found'],
-    handle: (ctx, { principal, params, client }) =>
-      endOwnSession(ctx, { principal, sessionId: params.id, client }),
-  }),
-];
+  });
+}
+
+function endRoutes(prefix: string): Route[] {
+  return [
+    route({
+      method: 'delete',
+      path: `${prefix}/sessions`,
+      summary: "End all of the user's sessions but this one",
+      auth: 'bearer',
+      errors: [],
+      handle: (ctx, { principal, client }) => endOtherSessions(ctx, { principal, client }),
+    }),
+    route({
+      method: 'delete',
+      path: `${prefix}/sessions/:id`,
+      summary: "End one of the user's sessions",
+      auth: 'bearer',
+      params: z.object({ id: sessionIdSchema }),
+      errors: ['not_found'],
+      handle: (ctx, { principal, params, client }) =>
+        endOwnSession(ctx, { principal, sessionId: params.id, client }),
+    }),
+  ];
+}
 
 function toSessionAnswer(
   session: SessionListItem,

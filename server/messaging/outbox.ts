@@ -1,14 +1,25 @@
-export interface OutboxMessage {
-  channel: 'sms';
+interface Message {
   to: string;
   body: string;
-  code: string;
   created_at: string;
 }
 
+interface SmsInOutbox extends Message {
+  channel: 'sms';
+  code: string;
+}
+
+interface MailInOutbox extends Message {
+  channel: 'email';
+  subject: string;
+  code?: string | undefined;
+}
+
+export type OutboxMessage = SmsInOutbox | MailInOutbox;
+
 const CAPACITY = 200;
 
-/** The last messages that the console sender sent, the newest first. */
+/** The last messages that the console senders sent, the newest first. */
 export class Outbox {
   readonly #messages: OutboxMessage[] = [];
 

@@ -23,6 +23,21 @@ export const CLOSE_CODES = {
   logout: { code: 4500, client: 'sign-in', sentence: 'The session was logged out' },
   session_revoked: { code: 4500, client: 'sign-in', sentence: 'The session was ended' },
   logout_all: { code: 4501, client: 'sign-in', sentence: 'All sessions were ended' },
+  credentials_changed: {
+    code: 4501,
+    client: 'sign-in',
+    sentence: 'The password or second factor was changed',
+  },
+  token_reuse: {
+    code: 4502,
+    client: 'sign-in',
+    sentence: 'A used refresh token came back: it was stolen',
+  },
+  replaced: {
+    code: 4503,
+    client: 'sign-in',
+    sentence: 'Another session took the place of this one',
+  },
   account_disabled: { code: 4504, client: 'sign-in', sentence: 'The account is closed' },
 } as const satisfies Record<string, CloseCode> & Record<RevocationReason, CloseCode>;
 

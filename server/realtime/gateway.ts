@@ -20,7 +20,7 @@ const BEARER_PROTOCOL = 'medallion.bearer.';
 
 type GatewayContext = Pick<
   AppContext,
-  'config' | 'clock' | 'log' | 'metrics' | 'phoneKeys' | 'blacklist' | 'isDraining'
+  'config' | 'clock' | 'log' | 'metrics' | 'phoneKeys' | 'accountKeys' | 'blacklist' | 'isDraining'
 >;
 
 interface Gateway {

@@ -1,13 +1,24 @@
-import { toAuditRow, type AuditEventType, type Client } from '../audit.ts';
+import {
+  logAudit,
+  toAuditRow,
+  type AuditEvent,
+  type AuditEventType,
+  type Client,
+} from '../audit.ts';
 import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { getTokenExpirySeconds } from '../crypto/jwt.ts';
 import { AppError, isUnavailable } from '../errors.ts';
 import { inTransaction, type Db, type Trx } from '../store/database.ts';
-import { endSessionRows, type EndedSession, type SessionSelection } from '../store/sessions.ts';
-import { revocationLifeMs, type RevocationReason } from './revocation.ts';
+import {
+  endSessionRows,
+  isSessionLive,
+  type EndedSession,
+  type SessionSelection,
+} from '../store/sessions.ts';
+import { accessTokenLifeMs, revocationLifeMs, type RevocationReason } from './revocation.ts';
 
-type EndSessionsContext = Pick<
+export type EndSessionsContext = Pick<
   AppContext,
   'config' | 'db' | 'clock' | 'log' | 'metrics' | 'ephemeral' | 'blacklist' | 'revocations'
 >;
@@ -18,13 +29,15 @@ interface AskingToken {
   expiresAt: number;
 }
 
-interface EndSessionsInput {
+export interface EndSessionsInput {
   selection: SessionSelection;
   reason: RevocationReason;
   event: AuditEventType;
+  /** More that the audit log is to say. */
+  details?: Record<string, unknown>;
   client: Client;
   token?: AskingToken;
-  /** The session that the caller proved to hold by a token's signature: one of the selection. */
+  /** The session that the caller proved to hold by a token's signature. */
   heldSessionId?: string;
   /** What else belongs to the act, in the same transaction, after the sessions have ended. */
   alongside?: (trx: Trx) => Promise<void>;
@@ -43,8 +56,7 @@ export async function endSessions(
 ): Promise<EndedSession[]> {
   try {
     const ended = await commit(ctx, input);
-    ctx.metrics.revocations.inc({ reason: input.reason }, ended.length);
-    await push(ctx, input, ended);
+    await announceEnd(ctx, input, ended);
     return ended;
   } catch (error) {
     const { heldSessionId, alongside } = input;
@@ -57,37 +69,58 @@ export async function endSessions(
 }
 
 function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
-  const { alongside, heldSessionId } = input;
-  const end = async (db: Db): Promise<EndedSession[]> => {
-    const ended = await endSessionRows(db, describeEnd(ctx, input));
-    if (ended.length === 0 && heldSessionId !== undefined) throw new AppError('token_revoked');
-    return ended;
-  };
-  if (alongside === undefined) return end(ctx.db);
+  const { alongside } = input;
+  if (alongside === undefined) return endWithin(ctx, ctx.db, input);
   return inTransaction(ctx.db, async (trx) => {
-    const ended = await end(trx);
+    const ended = await endWithin(ctx, trx, input);
     await alongside(trx);
     return ended;
   });
 }
 
-function describeEnd(ctx: EndSessionsContext, input: EndSessionsInput) {
-  const { selection, reason, event, client, heldSessionId = null } = input;
+/** The part of `endSessions` inside of an open transaction. What it gives is announced after the commit. */
+export async function endWithin(
+  ctx: Pick<AppContext, 'config' | 'clock'>,
+  db: Db,
+  input: EndSessionsInput,
+): Promise<EndedSession[]> {
+  const { event, ...end } = describeEnd(ctx, input);
+  const ended = await endSessionRows(db, { ...end, audit: toAuditRow(event) });
+  const { heldSessionId } = input;
+  if (ended.length === 0 && heldSessionId !== undefined) {
+    if (!(await isSessionLive(db, { sessionId: heldSessionId })))
+      throw new AppError('token_revoked');
+  }
+  return ended;
+}
+
+/** Counts, logs and tells all nodes what has been committed. */
+export async function announceEnd(
+  ctx: EndSessionsContext,
+  input: EndSessionsInput,
+  ended: EndedSession[],
+): Promise<void> {
+  if (ended.length === 0) return;
+  ctx.metrics.revocations.inc({ reason: input.reason }, ended.length);
+  await push(ctx, input, ended);
+  const { event } = describeEnd(ctx, input);
+  logAudit(ctx.log, { ...event, details: { ...event.details, sessions_ended: ended.length } });
+}
+
+function describeEnd(ctx: Pick<AppContext, 'config' | 'clock'>, input: EndSessionsInput) {
+  const { selection, reason, heldSessionId = null } = input;
   const now = ctx.clock.now();
-  return {
-    selection,
-    heldSessionId,
-    reason,
-    now: new Date(now),
-    revokedUntil: new Date(now + revocationLifeMs(ctx.config)),
-    audit: toAuditRow({
-      type: event,
-      at: new Date(now),
-      userId: selection.userId,
-      ...(selection.only === undefined ? {} : { sessionId: selection.only }),
-      client,
-    }),
+  const sessionId = selection.only?.length === 1 ? selection.only[0] : undefined;
+  const event: AuditEvent = {
+    type: input.event,
+    at: new Date(now),
+    userId: selection.userId,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    client: input.client,
+    details: input.details ?? {},
   };
+  const revokedUntil = new Date(now + revocationLifeMs(ctx.config));
+  return { selection, heldSessionId, reason, now: new Date(now), revokedUntil, event };
 }
 
 /** Tells the ephemeral store and every node. The commit stands whatever happens here. */
@@ -96,8 +129,7 @@ async function push(
   { selection, reason, token }: EndSessionsInput,
   ended: EndedSession[],
 ): Promise<void> {
-  if (ended.length === 0) return;
-  const tokenLifeMs = ctx.config.phoneAccessSeconds * 1000;
+  const tokenLifeMs = accessTokenLifeMs(ctx.config);
   const results = await Promise.allSettled([
     // First: who hears it needs none of the keys below, and every socket waits for it.
     ctx.revocations.publish({

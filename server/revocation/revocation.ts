@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 
 /** Why a session ended: kept with it, told to its sockets, and the ground of their close code. */
-const REVOCATION_REASONS = ['logout', 'session_revoked', 'logout_all', 'account_disabled'] as const;
+const REVOCATION_REASONS = [
+  'logout',
+  'session_revoked',
+  'logout_all',
+  'credentials_changed',
+  'token_reuse',
+  'replaced',
+  'account_disabled',
+] as const;
 
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
@@ -25,9 +33,17 @@ export function isRevocation(reason: string): reason is RevocationReason {
 /** However far the clocks of the nodes are apart. */
 const CLOCK_SLACK_MS = 60_000;
 
-/** How long a revocation matters: no access token that it concerns lives longer. */
-export function revocationLifeMs({
+type TokenLives = Pick<Config, 'phoneAccessSeconds' | 'accountAccessSeconds'>;
+
+/** The longest that an access token of any kind lives. */
+export function accessTokenLifeMs({
   phoneAccessSeconds,
-}: Pick<Config, 'phoneAccessSeconds'>): number {
-  return phoneAccessSeconds * 1000 + CLOCK_SLACK_MS;
+  accountAccessSeconds,
+}: TokenLives): number {
+  return Math.max(phoneAccessSeconds, accountAccessSeconds) * 1000;
+}
+
+/** How long a revocation matters: no access token that it concerns lives longer. */
+export function revocationLifeMs(lives: TokenLives): number {
+  return accessTokenLifeMs(lives) + CLOCK_SLACK_MS;
 }

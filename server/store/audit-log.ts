@@ -1,4 +1,4 @@
-import { select, type Trx } from './database.ts';
+import { select, selectOne, type Db, type Trx } from './database.ts';
 import type { Device } from './device.ts';
 
 export interface AuditRow extends Device {
@@ -36,4 +36,25 @@ export function toJson(row: AuditRow): Record<string, unknown> {
     request_id: row.requestId,
     details: row.details,
   };
+}
+
+/** Makes the parts of the log for the months of `from` and `to` (UTC), and those between, that are not there yet. */
+export async function createAuditMonths(db: Db, { from, to }: { from: Date; to: Date }) {
+  await select(
+    db,
+    `SELECT create_audit_month(CAST(month AS date)) FROM generate_series(
+       date_trunc('month', CAST(:from AS timestamptz) AT TIME ZONE 'UTC'),
+       CAST(:to AS timestamptz) AT TIME ZONE 'UTC', interval '1 month') AS month`,
+    { from, to },
+  );
+}
+
+/** Drops the oldest month before that of `before` (UTC); gives its name, or null where there is none. */
+export async function dropAuditMonth(db: Db, before: Date): Promise<string | null> {
+  const row = await selectOne<{ dropped: string | null }>(
+    db,
+    `SELECT drop_audit_month(CAST(CAST(:before AS timestamptz) AT TIME ZONE 'UTC' AS date)) AS dropped`,
+    { before },
+  );
+  return row?.dropped ?? null;
 }

@@ -108,11 +108,25 @@ export async function inTransaction<Result>(
     const result = await work(trx);
     await select(trx, 'COMMIT');
     trx.release();
+    runAfterCommit(trx);
     return result;
   } catch (error) {
     await rollBack(trx);
     throw error;
   }
+}
+
+const tasksAfterCommit = new WeakMap<Trx, (() => void)[]>();
+
+/** Runs `task` when the transaction has been committed, and never if it is not. */
+export function afterCommit(trx: Trx, task: () => void): void {
+  tasksAfterCommit.set(trx, [...(tasksAfterCommit.get(trx) ?? []), task]);
+}
+
+function runAfterCommit(trx: Trx): void {
+  const tasks = tasksAfterCommit.get(trx) ?? [];
+  tasksAfterCommit.delete(trx);
+  for (const task of tasks) task();
 }
 
 async function connect(db: Database): Promise<Trx> {
@@ -125,6 +139,7 @@ async function connect(db: Database): Promise<Trx> {
 
 /** A connection that cannot roll back is not used again. */
 async function rollBack(trx: Trx): Promise<void> {
+  tasksAfterCommit.delete(trx);
   try {
     await trx.query('ROLLBACK');
     trx.release();

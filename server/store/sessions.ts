@@ -11,8 +11,12 @@ export interface NewSession extends Device {
   kind: SessionKind;
   role: Role;
   deviceName: string | null;
+  /** How the person proved who they are (RFC 8176). */
+  amr: string[];
   refreshJti: string;
   now: Date;
+  /** Of the refresh token, in whole seconds. */
+  issuedAt: Date;
   expiresAt: Date;
 }
 
@@ -22,13 +26,13 @@ export async function insertSession(trx: Trx, session: NewSession): Promise<void
     trx,
     `WITH session AS (
        INSERT INTO sessions (id, user_id, kind, role, device_id, device_name, user_agent, ip,
-                             created_at, last_seen_at, expires_at)
+                             amr, created_at, last_seen_at, expires_at)
        VALUES (:id, :userId, :kind, :role, :deviceId, :deviceName, :userAgent, :ip,
-               :now, :now, :expiresAt)
+               :amr, :now, :now, :expiresAt)
        RETURNING id, expires_at
      )
-     INSERT INTO refresh_tokens (jti, session_id, expires_at)
-     SELECT :refreshJti, id, expires_at FROM session`,
+     INSERT INTO refresh_tokens (jti, session_id, issued_at, expires_at)
+     SELECT :refreshJti, id, :issuedAt, expires_at FROM session`,
     { ...session },
   );
 }
@@ -72,14 +76,14 @@ export function touchPhoneSession(
   );
 }
 
-/** Which of a user's live sessions: one, all, or all but one. */
+/** Which of a user's live sessions: all, some, or all but one. */
 export interface SessionSelection {
   userId: number;
-  only?: string;
+  only?: string[];
   except?: string;
 }
 
-/** A session that has just ended, and the refresh tokens that went with it. */
+/** A session that has just ended, and the refresh tokens of the phone surface that went with it. */
 export interface EndedSession {
   sessionId: string;
   refreshJtis: string[];
@@ -98,8 +102,8 @@ interface SessionEnd {
 }
 
 /**
- * Ends live sessions, deletes their refresh tokens and writes a revocation for each, by the function
- * `end_sessions` of the schema: atomic by itself, and a sign-in that is under way is waited for.
+ * Ends live sessions and writes a revocation for each, by the function `end_sessions` of the schema: atomic by
+ * itself, and a sign-in that is under way is waited for.
  */
 export function endSessionRows(db: Db, end: SessionEnd): Promise<EndedSession[]> {
   const { selection, heldSessionId, reason, now, revokedUntil, audit } = end;
@@ -120,16 +124,35 @@ export function endSessionRows(db: Db, end: SessionEnd): Promise<EndedSession[]>
   );
 }
 
-/** Whether a token of this session and generation is still good. */
+/** Whether a session lives, and a token of this generation of it is still good. */
 export async function isSessionLive(
   db: Db,
-  { sessionId, generation }: { sessionId: string; generation: number },
+  { sessionId, generation }: { sessionId: string; generation?: number },
 ): Promise<boolean> {
   const row = await selectOne(
     db,
     `SELECT 1 FROM sessions
-     WHERE id = :sessionId AND ended_at IS NULL AND generation <= :generation`,
-    { sessionId, generation },
+     WHERE id = :sessionId AND ended_at IS NULL
+       AND (CAST(:generation AS integer) IS NULL OR generation <= :generation)`,
+    { sessionId, generation: generation ?? null },
   );
   return row !== null;
+}
+
+/**
+ * The live sessions of a user in a role that leave no room for one more under a limit of `max`, the oldest
+ * first. Only where the user's row is locked do they stay the ones.
+ */
+export async function listSessionsOverLimit(
+  trx: Trx,
+  { userId, role, max, now }: { userId: number; role: Role; max: number; now: Date },
+): Promise<string[]> {
+  const rows = await select<{ id: string }>(
+    trx,
+    `SELECT id FROM sessions
+     WHERE user_id = :userId AND role = :role AND ended_at IS NULL AND expires_at > :now
+     ORDER BY created_at DESC, id OFFSET :kept`,
+    { userId, role, now, kept: max - 1 },
+  );
+  return rows.map(({ id }) => id).reverse();
 }

@@ -1,5 +1,5 @@
 import type { Role } from '../config.ts';
-import { select, selectOne, type Trx } from './database.ts';
+import { select, selectOne, type Db, type Trx } from './database.ts';
 
 export interface User {
   id: number;
@@ -17,6 +17,14 @@ export interface User {
 export const USER_COLUMNS = `
   id, phone_number AS "phoneNumber", email, username, roles, is_active AS "isActive",
   totp_enabled AS "totpEnabled", created_at AS "createdAt", last_login AS "lastLogin"`;
+
+export function findUserByPhone(db: Db, phoneNumber: string): Promise<User | null> {
+  return selectOne<User>(
+    db,
+    `SELECT ${USER_COLUMNS} FROM users WHERE phone_number = :phoneNumber`,
+    { phoneNumber },
+  );
+}
 
 /**
  * The user with this number, locked until the transaction ends: whoever revokes this user's sessions
@@ -44,6 +52,53 @@ export async function insertUserByPhone(
   );
   if (user === undefined) throw new Error('an upsert gave no row');
   return user;
+}
+
+/** A user and the hash of the password; null where there is none. */
+export interface UserWithPassword extends User {
+  passwordHash: string | null;
+  /** Goes up with each new password, and stays where the same one is hashed anew. */
+  passwordVersion: number;
+}
+
+const PASSWORD_COLUMNS = 'password_hash AS "passwordHash", password_version AS "passwordVersion"';
+
+/** By e-mail address, which is compared without regard to case. */
+export function findUserByEmail(db: Db, email: string): Promise<UserWithPassword | null> {
+  return selectOne<UserWithPassword>(
+    db,
+    `SELECT ${USER_COLUMNS}, ${PASSWORD_COLUMNS} FROM users
+     WHERE lower(email) = lower(:email)`,
+    { email },
+  );
+}
+
+/** As `lockUserByPhone`. */
+export function lockUser(trx: Trx, userId: number): Promise<UserWithPassword | null> {
+  return selectOne<UserWithPassword>(
+    trx,
+    `SELECT ${USER_COLUMNS}, ${PASSWORD_COLUMNS} FROM users WHERE id = :userId
+     FOR NO KEY UPDATE`,
+    { userId },
+  );
+}
+
+interface NewAccount {
+  email: string;
+  username: string;
+  roles: Role[];
+  now: Date;
+}
+
+/** The id of a new user; null where the e-mail address or the username is taken. */
+export async function insertUserByEmail(trx: Trx, account: NewAccount): Promise<number | null> {
+  const row = await selectOne<{ id: number }>(
+    trx,
+    `INSERT INTO users (email, username, roles, created_at)
+     VALUES (:email, :username, :roles, :now) ON CONFLICT DO NOTHING RETURNING id`,
+    { ...account },
+  );
+  return row?.id ?? null;
 }
 
 /** Notes the sign-in and the role that it was for, which the user holds from then on. */

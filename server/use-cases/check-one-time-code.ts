@@ -1,5 +1,8 @@
+import { recordAudit, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { AppError, tooManyAttempts } from '../errors.ts';
+import { inTransaction } from '../store/database.ts';
+import { findUserByPhone } from '../store/users.ts';
 import {
   assertNotLocked,
   CODE_SECONDS,
@@ -9,12 +12,13 @@ import {
   MAX_FAILURES,
 } from './one-time-code.ts';
 
-type CheckContext = Pick<AppContext, 'ephemeral' | 'codeHashKey'>;
+type CheckContext = Pick<AppContext, 'ephemeral' | 'codeHashKey' | 'db' | 'clock' | 'log'>;
 
 interface CheckInput {
   /** E.164. */
   phoneNumber: string;
   code: string;
+  client: Client;
 }
 
 /**
@@ -28,9 +32,10 @@ interface CheckInput {
  */
 export async function withOneTimeCode<Result>(
   ctx: CheckContext,
-  { phoneNumber, code }: CheckInput,
+  input: CheckInput,
   act: () => Promise<Result>,
 ): Promise<Result> {
+  const { phoneNumber, code } = input;
   const keys = codeKeys(phoneNumber);
   await assertNotLocked(ctx, phoneNumber);
   await takePlace(ctx, phoneNumber);
@@ -39,7 +44,7 @@ export async function withOneTimeCode<Result>(
     await ctx.ephemeral.decrement(keys.guesses);
     throw new AppError('otp_not_found');
   }
-  if (taken === 'different') throw await countFailure(ctx, keys);
+  if (taken === 'different') throw await countFailure(ctx, keys, input);
   try {
     const result = await act();
     await forget(ctx, keys);
@@ -65,7 +70,7 @@ async function takePlace(ctx: CheckContext, phoneNumber: string): Promise<void> 
   throw tooManyAttempts(1);
 }
 
-async function countFailure(ctx: CheckContext, keys: Keys): Promise<AppError> {
+async function countFailure(ctx: CheckContext, keys: Keys, input: CheckInput): Promise<AppError> {
   // The count and the places that it stands for are forgotten together, five minutes after the last.
   const [failures] = await Promise.all([
     ctx.ephemeral.increment(keys.failures, GUESS_LIMITS),
@@ -79,7 +84,29 @@ async function countFailure(ctx: CheckContext, keys: Keys): Promise<AppError> {
   // The lockout outlives both counts, so that three new attempts come after it, and not before.
   await ctx.ephemeral.set(keys.lockout, '1', LOCKOUT_SECONDS * 1000);
   await ctx.ephemeral.delete(keys.code);
+  await recordLockout(ctx, input);
   return tooManyAttempts(LOCKOUT_SECONDS);
+}
+
+/** The lockout stands, whether or not PostgreSQL can be told of it now. */
+async function recordLockout(
+  ctx: CheckContext,
+  { phoneNumber, client }: CheckInput,
+): Promise<void> {
+  try {
+    const user = await findUserByPhone(ctx.db, phoneNumber);
+    const at = new Date(ctx.clock.now());
+    await inTransaction(ctx.db, (trx) =>
+      recordAudit(ctx, trx, {
+        type: 'phone_number_locked',
+        at,
+        userId: user?.id ?? null,
+        client,
+      }),
+    );
+  } catch (error) {
+    ctx.log.warn({ err: error }, 'the lockout of a number is not on record');
+  }
 }
 
 /** The sign-in stands: what fails to be forgotten runs out by itself. */

@@ -15,10 +15,25 @@ export async function endOwnSession(
   { principal, sessionId, client }: EndOwnSessionInput,
 ): Promise<void> {
   const ended = await endSessions(ctx, {
-    selection: { userId: principal.userId, only: sessionId },
+    selection: { userId: principal.userId, only: [sessionId] },
     reason: 'session_revoked',
     event: 'session_revoked',
     client,
+    heldSessionId: principal.sessionId,
   });
   if (ended.length === 0) throw new AppError('not_found');
+}
+
+/** Ends all of the user's sessions but the one that asks. */
+export async function endOtherSessions(
+  ctx: Parameters<typeof endSessions>[0],
+  { principal, client }: Omit<EndOwnSessionInput, 'sessionId'>,
+): Promise<void> {
+  await endSessions(ctx, {
+    selection: { userId: principal.userId, except: principal.sessionId },
+    reason: 'session_revoked',
+    event: 'other_sessions_revoked',
+    client,
+    heldSessionId: principal.sessionId,
+  });
 }

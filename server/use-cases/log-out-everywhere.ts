@@ -1,9 +1,16 @@
 import type { Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
-import { endSessions } from '../revocation/end-sessions.ts';
-import { verifyAccessToken } from './authenticate-token.ts';
+import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { verifyAccessToken, type TokenKindName } from './authenticate-token.ts';
 
-type LogOutContext = Pick<AppContext, 'phoneKeys'> & Parameters<typeof endSessions>[0];
+type LogOutContext = Pick<AppContext, 'phoneKeys' | 'accountKeys'> & EndSessionsContext;
+
+interface LogOutInput {
+  /** Which tokens are read. */
+  kind: TokenKindName;
+  accessToken: string | null;
+  client: Client;
+}
 
 /**
  * Ends every session of the user, of every kind, the asking one included. As with `logOut`, PostgreSQL alone
@@ -12,9 +19,9 @@ type LogOutContext = Pick<AppContext, 'phoneKeys'> & Parameters<typeof endSessio
  */
 export async function logOutEverywhere(
   ctx: LogOutContext,
-  { accessToken, client }: { accessToken: string | null; client: Client },
+  { kind, accessToken, client }: LogOutInput,
 ): Promise<void> {
-  const principal = verifyAccessToken(ctx, accessToken);
+  const principal = verifyAccessToken(ctx, accessToken, kind);
   await endSessions(ctx, {
     selection: { userId: principal.userId },
     reason: 'logout_all',

@@ -3,12 +3,14 @@ import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { decodeToken, parseJti } from '../crypto/jwt.ts';
 import { AppError } from '../errors.ts';
-import { endSessions } from '../revocation/end-sessions.ts';
-import { verifyAccessToken, type Principal } from './authenticate-token.ts';
+import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { verifyAccessToken, type Principal, type TokenKindName } from './authenticate-token.ts';
 
-type LogOutContext = Pick<AppContext, 'phoneKeys'> & Parameters<typeof endSessions>[0];
+type LogOutContext = Pick<AppContext, 'phoneKeys' | 'accountKeys'> & EndSessionsContext;
 
 interface LogOutInput {
+  /** Which tokens are read. */
+  kind: TokenKindName;
   accessToken: string | null;
   refreshToken: string | undefined;
   client: Client;
@@ -22,13 +24,13 @@ interface LogOutInput {
  */
 export async function logOut(ctx: LogOutContext, input: LogOutInput): Promise<void> {
   const { client, refreshToken } = input;
-  const principal = tryVerify(ctx, input.accessToken);
+  const principal = tryVerify(ctx, input);
   if (principal !== null) {
     await endSession(ctx, { holder: principal, token: principal, client });
     return;
   }
   if (refreshToken === undefined) throw new AppError('invalid_token');
-  const holder = readRefreshToken(ctx, refreshToken);
+  const holder = readRefreshToken(ctx, refreshToken, input.kind);
   await endSession(ctx, { holder, client }).catch((error: unknown) => {
     const hadEnded = error instanceof AppError && error.code === 'token_revoked';
     throw hadEnded ? new AppError('invalid_refresh_token') : error;
@@ -45,7 +47,7 @@ interface EndSessionInput {
 async function endSession(ctx: LogOutContext, input: EndSessionInput): Promise<void> {
   const { holder, ...rest } = input;
   await endSessions(ctx, {
-    selection: { userId: holder.userId, only: holder.sessionId },
+    selection: { userId: holder.userId, only: [holder.sessionId] },
     reason: 'logout',
     event: 'logout',
     heldSessionId: holder.sessionId,
@@ -53,17 +55,24 @@ async function endSession(ctx: LogOutContext, input: EndSessionInput): Promise<v
   });
 }
 
-function tryVerify(ctx: LogOutContext, accessToken: string | null): Principal | null {
+function tryVerify(ctx: LogOutContext, { accessToken, kind }: LogOutInput): Principal | null {
   try {
-    return verifyAccessToken(ctx, accessToken);
+    return verifyAccessToken(ctx, accessToken, kind);
   } catch {
     return null;
   }
 }
 
-function readRefreshToken(ctx: LogOutContext, refreshToken: string): EndSessionInput['holder'] {
-  const nowSeconds = epochSeconds(ctx.clock);
-  const claims = decodeToken(ctx.phoneKeys, refreshToken, { type: 'refresh', nowSeconds });
+function readRefreshToken(
+  ctx: LogOutContext,
+  refreshToken: string,
+  kind: TokenKindName,
+): EndSessionInput['holder'] {
+  const expected = { type: 'refresh', nowSeconds: epochSeconds(ctx.clock) } as const;
+  const claims =
+    kind === 'phone'
+      ? decodeToken(ctx.phoneKeys, refreshToken, expected)
+      : decodeToken(ctx.accountKeys, refreshToken, expected);
   if (claims === null) throw new AppError('invalid_refresh_token');
   return { userId: claims.user_id, sessionId: parseJti(claims.jti).sessionId };
 }

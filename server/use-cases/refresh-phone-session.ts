@@ -1,6 +1,7 @@
 import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
-import { decodeToken, generateAccessToken } from '../crypto/jwt.ts';
+import { decodeToken } from '../crypto/jwt.ts';
+import { generateAccessToken } from '../crypto/phone-tokens.ts';
 import { AppError } from '../errors.ts';
 import { touchPhoneSession } from '../store/sessions.ts';
 

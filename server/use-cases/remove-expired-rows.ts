@@ -1,5 +1,5 @@
 import type { AppContext } from '../context.ts';
-import { deleteExpiredRows } from '../store/expired-rows.ts';
+import { deleteExpiredRows, type ExpiringTable } from '../store/expired-rows.ts';
 
 const BATCH = 1000;
 /** Expired sessions stay a day, so that a late question about them has an answer. */
@@ -11,9 +11,14 @@ export async function removeExpiredRows({
   clock,
 }: Pick<AppContext, 'db' | 'clock'>): Promise<void> {
   const now = clock.now();
-  const endOf = { revocations: new Date(now), sessions: new Date(now - SESSION_GRACE_MS) };
-  for (const table of ['revocations', 'sessions'] as const) {
-    const some = { before: endOf[table], limit: BATCH };
+  const graces: [ExpiringTable, number][] = [
+    ['revocations', 0],
+    ['login_failures', 0],
+    ['refresh_tokens', 0],
+    ['sessions', SESSION_GRACE_MS],
+  ];
+  for (const [table, graceMs] of graces) {
+    const some = { before: new Date(now - graceMs), limit: BATCH };
     while ((await deleteExpiredRows(db, table, some)) === BATCH);
   }
 }

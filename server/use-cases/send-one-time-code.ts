@@ -56,7 +56,8 @@ async function cancelCooldown(ctx: SendContext, phoneNumber: string, nonce: stri
 async function consume(limiter: Limiter, key: string): Promise<void> {
   const answer = await limiter.consume(key);
   if (answer.isAllowed) return;
-  throw new AppError('rate_limited', { retryAfterSeconds: Math.ceil(answer.resetMs / 1000) });
+  const retryAfterSeconds = Math.max(1, Math.ceil(answer.resetMs / 1000));
+  throw new AppError('rate_limited', { retryAfterSeconds });
 }
 
 async function storeAndSend(

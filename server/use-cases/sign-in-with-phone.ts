@@ -2,25 +2,17 @@ import { recordAudit, type Client } from '../audit.ts';
 import { epochSeconds } from '../clock.ts';
 import type { AppRole, Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
-import {
-  generateAccessToken,
-  generateRefreshToken,
-  type SignedToken,
-  type TokenSubject,
-} from '../crypto/jwt.ts';
+import type { SignedToken } from '../crypto/jwt.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
-import { AppError } from '../errors.ts';
+import { generateAccessToken, generateRefreshToken } from '../crypto/phone-tokens.ts';
 import { refreshTokenKey } from '../revocation/end-sessions.ts';
-import { inTransaction, type Trx } from '../store/database.ts';
-import { insertSession } from '../store/sessions.ts';
-import { insertUserByPhone, lockUserByPhone, recordLogin, type User } from '../store/users.ts';
+import type { Trx } from '../store/database.ts';
+import { insertUserByPhone, lockUserByPhone, type User } from '../store/users.ts';
 import { withOneTimeCode } from './check-one-time-code.ts';
 import { chooseSessionRole } from './choose-session-role.ts';
+import { signIn, type OpenSessionContext } from './open-session.ts';
 
-type SignInContext = Pick<
-  AppContext,
-  'db' | 'clock' | 'config' | 'log' | 'ephemeral' | 'codeHashKey' | 'phoneKeys'
->;
+type SignInContext = OpenSessionContext & Pick<AppContext, 'codeHashKey' | 'phoneKeys'>;
 
 export interface PhoneSignIn {
   /** E.164. */
@@ -41,82 +33,76 @@ export interface PhoneSession {
 
 /**
  * Spends a one-time code on a new session; the first sign-in with a number makes its user.
- * @throws what `withOneTimeCode` throws; `role_not_allowed`, `account_disabled`
+ * @throws what `withOneTimeCode` throws; `role_not_allowed`, `account_disabled`, `session_limit_reached`
  */
 export async function signInWithPhone(
   ctx: SignInContext,
-  signIn: PhoneSignIn,
+  input: PhoneSignIn,
 ): Promise<PhoneSession> {
-  const { phoneNumber, code } = signIn;
-  return withOneTimeCode(ctx, { phoneNumber, code }, async () => {
+  const { phoneNumber, code } = input;
+  const { phoneAccessSeconds, phoneRefreshSeconds } = ctx.config;
+  return withOneTimeCode(ctx, { phoneNumber, code, client: input.client }, async () => {
     const issuedAt = epochSeconds(ctx.clock);
-    const { user, role, sessionId, refresh } = await inTransaction(ctx.db, (trx) =>
-      openSession(ctx, trx, { signIn, issuedAt }),
+    const { user, role, subject, refresh } = await signIn(ctx, (trx) =>
+      identify(ctx, trx, { input, issuedAt }),
     );
-    const subject = { userId: user.id, phoneNumber, role, sessionId, generation: 1 };
-    const life = { issuedAt, expiresAt: issuedAt + ctx.config.phoneAccessSeconds };
-    await noteRefreshToken(ctx, refresh);
+    const life = { issuedAt, expiresAt: issuedAt + phoneAccessSeconds };
+    await noteRefreshToken(ctx, refresh.jti, phoneRefreshSeconds);
     return {
       accessToken: generateAccessToken(ctx.phoneKeys, subject, life).token,
       refreshToken: refresh.token,
-      expiresInSeconds: ctx.config.phoneAccessSeconds,
+      expiresInSeconds: phoneAccessSeconds,
       user,
       role,
     };
   });
 }
 
-async function openSession(
+async function identify(
   ctx: SignInContext,
   trx: Trx,
-  { signIn, issuedAt }: { signIn: PhoneSignIn; issuedAt: number },
+  { input, issuedAt }: { input: PhoneSignIn; issuedAt: number },
 ) {
-  const { phoneNumber, client } = signIn;
-  const now = new Date(ctx.clock.now());
-  const known = await lockUserByPhone(trx, phoneNumber);
-  const { isNew, ...found } = known
-    ? { ...known, isNew: false }
-    : await insertUserByPhone(trx, { phoneNumber, now });
-  if (!found.isActive) throw new AppError('account_disabled');
-  const role = chooseSessionRole(found.roles, signIn.role, ctx.config.selfSignupRoles);
+  const { phoneNumber, client } = input;
+  const user = await findOrMakeUser(ctx, trx, input);
+  const role = chooseSessionRole(user.roles, input.role, ctx.config.selfSignupRoles);
   const sessionId = generateOpaqueToken();
-  const subject = { userId: found.id, phoneNumber, role, sessionId, generation: 1 };
-  const refresh = makeRefreshToken(ctx, subject, issuedAt);
-  await recordLogin(trx, { userId: found.id, role, now });
-  await insertSession(trx, {
-    id: sessionId,
-    userId: found.id,
-    kind: 'phone',
-    role,
-    deviceName: signIn.deviceName ?? null,
-    refreshJti: refresh.jti,
-    now,
-    expiresAt: new Date((issuedAt + ctx.config.phoneRefreshSeconds) * 1000),
-    ip: client.ip,
-    userAgent: client.userAgent,
-    deviceId: client.deviceId,
+  const subject = { userId: user.id, phoneNumber, role, sessionId, generation: 1 };
+  const expiresAt = issuedAt + ctx.config.phoneRefreshSeconds;
+  const refresh: SignedToken = generateRefreshToken(ctx.phoneKeys, subject, {
+    issuedAt,
+    expiresAt,
   });
-  const event = { at: now, userId: found.id, sessionId, client, details: { role } };
-  if (isNew) await recordAudit(trx, { ...event, type: 'user_registered' });
-  if (!found.roles.includes(role)) await recordAudit(trx, { ...event, type: 'role_added' });
-  await recordAudit(trx, { ...event, type: 'login_succeeded' });
-  const roles = found.roles.includes(role) ? found.roles : [...found.roles, role];
-  return { user: { ...found, roles, lastLogin: now }, role, sessionId, refresh };
+  const session = {
+    id: sessionId,
+    kind: 'phone' as const,
+    deviceName: input.deviceName ?? null,
+    amr: ['sms'],
+    refreshJti: refresh.jti,
+    issuedAt: new Date(issuedAt * 1000),
+    expiresAt: new Date(expiresAt * 1000),
+  };
+  return { user, role, client, session, subject, refresh };
 }
 
-function makeRefreshToken(
+async function findOrMakeUser(
   ctx: SignInContext,
-  subject: TokenSubject,
-  issuedAt: number,
-): SignedToken {
-  const expiresAt = issuedAt + ctx.config.phoneRefreshSeconds;
-  return generateRefreshToken(ctx.phoneKeys, subject, { issuedAt, expiresAt });
+  trx: Trx,
+  { phoneNumber, client }: PhoneSignIn,
+): Promise<User> {
+  const known = await lockUserByPhone(trx, phoneNumber);
+  if (known !== null) return known;
+  const now = new Date(ctx.clock.now());
+  const { isNew, ...user } = await insertUserByPhone(trx, { phoneNumber, now });
+  const event = { type: 'user_registered', at: now, userId: user.id, client } as const;
+  if (isNew) await recordAudit(ctx, trx, event);
+  return user;
 }
 
 /** For whoever reads Redis; the truth is committed already. */
-async function noteRefreshToken(ctx: SignInContext, { jti }: SignedToken): Promise<void> {
+async function noteRefreshToken(ctx: SignInContext, jti: string, seconds: number): Promise<void> {
   try {
-    await ctx.ephemeral.set(refreshTokenKey(jti), '1', ctx.config.phoneRefreshSeconds * 1000);
+    await ctx.ephemeral.set(refreshTokenKey(jti), '1', seconds * 1000);
   } catch (error) {
     ctx.log.warn({ err: error }, 'a refresh token is not noted in the ephemeral store');
   }

@@ -39,6 +39,11 @@ export async function testEnvironment(
     DATABASE_URL: await databaseUrl(),
     DATABASE_POOL_SIZE: '5',
     OTP_LIMIT_PER_IP: '100000/60',
+    RATE_LIMIT_LOGIN: '100000/60',
+    RATE_LIMIT_REGISTER: '100000/60',
+    RATE_LIMIT_REFRESH: '100000/60',
+    RATE_LIMIT_API: '100000/60',
+    RATE_LIMIT_API_SESSION: '100000/60',
     ...(options.store === 'memory'
       ? {}
       : { REDIS_URL: required('TEST_REDIS_URL'), REDIS_KEY_PREFIX: REDIS_PREFIX }),

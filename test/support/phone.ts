@@ -16,7 +16,7 @@ export interface Tokens {
 /** The code that was last sent to a number, as its owner reads it. */
 export function lastCode(app: TestApp, phoneNumber: string): string {
   const message = app.context.outbox?.list().find(({ to }) => to === phoneNumber);
-  assert.ok(message, `no code was sent to ${phoneNumber}`);
+  assert.ok(message?.code, `no code was sent to ${phoneNumber}`);
   return message.code;
 }
 

@@ -1,23 +1,55 @@
+import type { TokenKindName } from '../../server/use-cases/authenticate-token.ts';
+import { signUp } from './accounts.ts';
 import type { TestApp } from './app.ts';
+import { signIn } from './phone.ts';
 
 export interface DescribedRoute {
   method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
   takesBody: boolean;
+  /** Which tokens its surface reads; null where it reads none. */
+  kind: TokenKindName | null;
+  /** Whether it answers only to a token. */
+  needsToken: boolean;
+}
+
+interface Operation {
+  requestBody?: unknown;
+  security: object[];
 }
 
 interface ApiDescription {
-  paths: Record<string, Record<string, { requestBody?: unknown }>>;
+  paths: Record<string, Record<string, Operation>>;
 }
+
+/** By the path that a surface is mounted at. */
+const KINDS: Record<string, TokenKindName> = {
+  '/api/v2/': 'phone',
+  '/api/auth/': 'account',
+  '/auth/v2/': 'account',
+};
 
 /** Every route that the service says it has, its path parameters filled in. */
 export async function describedRoutes(app: TestApp): Promise<DescribedRoute[]> {
   const { body } = (await app.request.get('/openapi.json').expect(200)) as { body: ApiDescription };
   return Object.entries(body.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { requestBody }]) => ({
+    Object.entries(methods).map(([method, { requestBody, security }]) => ({
       method: method as DescribedRoute['method'],
       path: path.replace(/\{\w+\}/g, 'A'.repeat(22)),
       takesBody: requestBody !== undefined,
+      kind: kindOf(path),
+      needsToken: security.length > 0 && security.every((way) => Object.keys(way).length > 0),
     })),
   );
+}
+
+function kindOf(path: string): TokenKindName | null {
+  const mount = Object.keys(KINDS).find((prefix) => path.startsWith(prefix));
+  return (mount === undefined ? null : KINDS[mount]) ?? null;
+}
+
+/** The access token of a new session that the route reads. */
+export async function tokenFor(app: TestApp, { kind }: DescribedRoute): Promise<string> {
+  const { access_token } = await (kind === 'account' ? signUp(app) : signIn(app));
+  return access_token;
 }

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { AUDIT_EVENTS, type AuditEventType } from '../audit.ts';
+import { listOwnEvents, type AuditListItem } from '../queries/audit-log.ts';
+import { pageQuerySchema, toPage } from './pagination.ts';
+import { route } from './route.ts';
+
+const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
+const EVENT_TYPES = Object.keys(AUDIT_EVENTS) as [AuditEventType, ...AuditEventType[]];
+
+const eventSchema = z.object({
+  id: z.string(),
+  event_type: z.string(),
+  severity: z.enum(SEVERITIES),
+  created_at: z.iso.datetime(),
+  session_id: z.string().nullable(),
+  ip: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  device_id: z.string().nullable(),
+  request_id: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+/** What happened to the user's own account. */
+export const auditLogRoute = route({
+  method: 'get',
+  path: '/audit-log',
+  summary: "What happened to the user's account, the newest first",
+  auth: 'bearer',
+  query: pageQuerySchema(z.string().regex(/^\d{1,18}$/)).extend({
+    event_type: z.enum(EVENT_TYPES).optional(),
+    severity: z.enum(SEVERITIES).optional(),
+    from: time.optional().describe('The first moment'),
+    to: time.optional().describe('The first moment that is too late'),
+  }),
+  answer: z.object({ events: z.array(eventSchema), next_cursor: z.string().nullable() }),
+  errors: [],
+  handle: async (ctx, { principal, query }) => {
+    const found = await listOwnEvents(ctx.db, {
+      userId: principal.userId,
+      eventType: query.event_type ?? null,
+      severity: query.severity ?? null,
+      from: query.from ?? null,
+      to: query.to ?? null,
+      after: query.cursor ?? null,
+      limit: query.limit + 1,
+    });
+    const { items, nextCursor } = toPage(found, query.limit);
+    return { events: items.map(toEventAnswer), next_cursor: nextCursor };
+  },
+});
+
+function toEventAnswer(event: AuditListItem): z.input<typeof eventSchema> {
+  return {
+    id: event.id,
+    event_type: event.eventType,
+    severity: event.severity,
+    created_at: event.createdAt.toISOString(),
+    session_id: event.sessionId,
+    ip: event.ip,
+    user_agent: event.userAgent,
+    device_id: event.deviceId,
+    request_id: event.requestId,
+    details: event.details,
+  };
+}

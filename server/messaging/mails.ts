@@ -1,0 +1,120 @@
+import type { Mail } from './mail-sender.ts';
+
+const MAX_QUOTE_LENGTH = 120;
+
+const UTC = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'long',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+});
+
+const PROMISE =
+  'Nobody who works for us will ever ask for your password or for a code. ' +
+  'Keep them to yourself, whoever asks.';
+
+/** Wrong passwords have locked the account until then; `ip` is where the last of them came from. */
+export function lockedOutMail({ lockedUntil, ip }: { lockedUntil: Date; ip: string | null }): Mail {
+  return compose({
+    subject: 'Your account is locked for a while',
+    happened:
+      'There were too many wrong passwords for your account in a row, ' +
+      'so nobody can sign in to it with a password for a while.',
+    facts: { 'Locked until': writeOut(lockedUntil), 'IP address': quote(ip) },
+    ifYou: 'If this was you, wait until then and try again. Nothing else has changed.',
+    ifNotYou:
+      'If this was not you, somebody may be guessing your password. When the lock is over, sign in, ' +
+      'change your password to one that you use nowhere else, and end the sessions you do not know.',
+  });
+}
+
+interface NewDevice {
+  deviceName: string | null;
+  userAgent: string | null;
+  ip: string | null;
+  at: Date;
+}
+
+/** Somebody has signed in from a device that the account has not been used on. */
+export function newDeviceMail({ deviceName, userAgent, ip, at }: NewDevice): Mail {
+  return compose({
+    subject: 'New sign-in to your account',
+    happened: 'Somebody signed in to your account from a device that we have not seen before.',
+    facts: {
+      When: writeOut(at),
+      'IP address': quote(ip),
+      'Device, as it calls itself': quote(deviceName),
+      'Application, as it calls itself': quote(userAgent),
+    },
+    ifYou: 'If this was you, there is nothing to do.',
+    ifNotYou:
+      'If this was not you, somebody else has your password. Change it now, ' +
+      'and end all other sessions of your account.',
+  });
+}
+
+/** The account has another password now. */
+export function passwordChangedMail({ at, ip }: { at: Date; ip: string | null }): Mail {
+  return compose({
+    subject: 'Your password was changed',
+    happened: 'The password of your account was changed.',
+    facts: { When: writeOut(at), 'IP address': quote(ip) },
+    ifYou: 'If this was you, there is nothing to do.',
+    ifNotYou:
+      'If this was not you, somebody else can sign in to your account. Ask for a new password ' +
+      'at once with “forgot password”, then end all other sessions of your account.',
+  });
+}
+
+interface Letter {
+  subject: string;
+  happened: string;
+  facts: Record<string, string>;
+  ifYou: string;
+  ifNotYou: string;
+}
+
+function compose({ subject, happened, facts, ifYou, ifNotYou }: Letter): Mail {
+  const lines = Object.entries(facts).map(([name, value]) => `${name}: ${value}`);
+  const paragraphs = [[happened], lines, [ifYou], [ifNotYou], [PROMISE]];
+  return {
+    subject,
+    text: `${paragraphs.map((paragraph) => paragraph.join('\n')).join('\n\n')}\n`,
+    html: toHtml(paragraphs),
+  };
+}
+
+/** No colours, so that a dark mode has its own; and nothing that a reader would make a link of. */
+function toHtml(paragraphs: string[][]): string {
+  const body = paragraphs.map((lines) => `<p>${lines.map(escapeHtml).join('<br>')}</p>`);
+  return [
+    '<!doctype html>',
+    '<html lang="en"><head><meta charset="utf-8">',
+    '<meta name="color-scheme" content="light dark">',
+    '<meta name="format-detection" content="telephone=no, address=no, email=no, url=no">',
+    '</head><body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">',
+    ...body,
+    '</body></html>',
+    '',
+  ].join('\n');
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function writeOut(at: Date): string {
+  return `${UTC.format(at)} UTC`;
+}
+
+/**
+ * What a stranger chose, made harmless: one line, without characters that hide or reorder others, not long,
+ * and with `evil[.]example` and `http[:]//` where mail readers would make a link.
+ */
+function quote(text: string | null): string {
+  const line = text?.replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ').trim() ?? '';
+  if (line === '') return 'not known';
+  const characters = Array.from(line);
+  const cut = characters.slice(0, MAX_QUOTE_LENGTH).join('');
+  const short = characters.length > MAX_QUOTE_LENGTH ? `${cut}…` : cut;
+  return short.replace(/:(?=\/\/)/g, '[:]').replace(/[.。．｡](?=\p{L})/gu, '[.]');
+}

@@ -1,0 +1,34 @@
+import type { Config } from './config.ts';
+import type { EphemeralStore, Limiter, LimiterOptions } from './ephemeral/ephemeral-store.ts';
+import { createLocalLimiter, withFallback } from './ephemeral/limiter.ts';
+
+/** What a route may name as its limit: by address, counted for all nodes together. */
+export type SharedProfile = 'login' | 'register' | 'refresh' | 'otp';
+
+/**
+ * Every limit there is. A route that names none is under `api`, or `apiSession` where a session asks:
+ * both are counted on each node by itself, so that they cost no round trip.
+ */
+export type Limiters = Record<SharedProfile | 'api' | 'apiSession' | 'otpPerNumber', Limiter>;
+
+/** Made once, at the start of a node. */
+export function createLimiters(config: Config, ephemeral: EphemeralStore): Limiters {
+  const { rateLimits } = config;
+  const lockout = { ...config.rateLimitBreaches, blockSeconds: config.rateLimitBlockSeconds };
+  const shared = (name: SharedProfile) => {
+    const options: LimiterOptions = { name, ...rateLimits[name], lockout };
+    return withFallback(ephemeral.createLimiter(options), createLocalLimiter(options));
+  };
+  const local = (name: 'api' | 'apiSession') =>
+    createLocalLimiter({ name, ...rateLimits[name], lockout });
+  return {
+    login: shared('login'),
+    register: shared('register'),
+    refresh: shared('refresh'),
+    otp: shared('otp'),
+    api: local('api'),
+    apiSession: local('apiSession'),
+    // Not without the store: neither is there a code to send.
+    otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
+  };
+}

@@ -1,0 +1,91 @@
+import { recordAudit, type Client } from '../audit.ts';
+import { AppError } from '../errors.ts';
+import { passwordChangedMail } from '../messaging/mails.ts';
+import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { afterCommit, type Trx } from '../store/database.ts';
+import { listPasswordHashes, setPassword } from '../store/passwords.ts';
+import type { AccountPrincipal } from './authenticate-token.ts';
+import {
+  checkPassword,
+  confirmPassword,
+  type CheckedPassword,
+  type PasswordContext,
+} from './check-password.ts';
+import { assertPasswordAllowed } from './password-policy.ts';
+
+type ChangePasswordContext = PasswordContext & EndSessionsContext;
+
+interface ChangePasswordInput {
+  principal: AccountPrincipal;
+  currentPassword: string;
+  newPassword: string;
+  client: Client;
+}
+
+/**
+ * Replaces the password, for the current one, ends the other sessions and tells the owner.
+ * @throws what `checkPassword` throws; `weak_password`, `token_revoked`
+ */
+export async function changePassword(
+  ctx: ChangePasswordContext,
+  input: ChangePasswordInput,
+): Promise<void> {
+  const { principal, currentPassword, newPassword, client } = input;
+  const checked = await checkPassword(ctx, {
+    email: principal.claims.email,
+    password: currentPassword,
+    client,
+    failureEvent: 'password_change_failed',
+  });
+  await assertNewPassword(ctx, checked, newPassword);
+  const passwordHash = await ctx.passwords.hash(newPassword);
+  await endSessions(ctx, {
+    selection: { userId: principal.userId, except: principal.sessionId },
+    reason: 'credentials_changed',
+    event: 'other_sessions_revoked',
+    client,
+    heldSessionId: principal.sessionId,
+    alongside: (trx) => replacePassword(ctx, trx, { ...input, checked, passwordHash }),
+  });
+}
+
+async function assertNewPassword(
+  ctx: ChangePasswordContext,
+  { user }: CheckedPassword,
+  password: string,
+): Promise<void> {
+  const { email, username } = user;
+  const path = 'new_password';
+  assertPasswordAllowed(ctx.config.passwordPolicy, { password, email, username }, path);
+  const hashes = new Set([user.passwordHash, ...(await listPasswordHashes(ctx.db, user.id))]);
+  for (const hash of hashes) {
+    const { isCorrect } = await ctx.passwords.verify(password, hash);
+    if (!isCorrect) continue;
+    const message = 'It is one of your last five passwords';
+    throw new AppError('weak_password', { issues: [{ path, message }] });
+  }
+}
+
+async function replacePassword(
+  ctx: ChangePasswordContext,
+  trx: Trx,
+  input: ChangePasswordInput & { checked: CheckedPassword; passwordHash: string },
+): Promise<void> {
+  const { principal, client, checked, passwordHash } = input;
+  const user = await confirmPassword(ctx, trx, checked);
+  const now = new Date(ctx.clock.now());
+  await setPassword(trx, { userId: user.id, passwordHash, now });
+  const { sessionId } = principal;
+  await recordAudit(ctx, trx, {
+    type: 'password_changed',
+    at: now,
+    userId: user.id,
+    sessionId,
+    client,
+  });
+  afterCommit(trx, () => {
+    if (user.email !== null) {
+      ctx.mails.send(user.email, passwordChangedMail({ at: now, ip: client.ip }));
+    }
+  });
+}

@@ -1,0 +1,135 @@
+import { recordAudit, type Client } from '../audit.ts';
+import type { Role } from '../config.ts';
+import type { AppContext } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { newDeviceMail } from '../messaging/mails.ts';
+import {
+  announceEnd,
+  endWithin,
+  type EndSessionsContext,
+  type EndSessionsInput,
+} from '../revocation/end-sessions.ts';
+import { afterCommit, inTransaction, type Trx } from '../store/database.ts';
+import { deviceOf } from '../store/device.ts';
+import { noteDevice } from '../store/known-devices.ts';
+import {
+  insertSession,
+  listSessionsOverLimit,
+  type EndedSession,
+  type NewSession,
+} from '../store/sessions.ts';
+import { recordLogin, type User } from '../store/users.ts';
+
+export type OpenSessionContext = EndSessionsContext & Pick<AppContext, 'mails'>;
+
+/** What a sign-in, in whatever way, has found out: who, and in which role. */
+interface SignIn {
+  user: User;
+  role: Role;
+  client: Client;
+  session: Pick<
+    NewSession,
+    'id' | 'kind' | 'deviceName' | 'amr' | 'refreshJti' | 'issuedAt' | 'expiresAt'
+  >;
+}
+
+/** A session that has been made, and those that had to make room for it. */
+interface Opened {
+  user: User;
+  end: EndSessionsInput | null;
+  ended: EndedSession[];
+}
+
+/**
+ * Runs the last step of a sign-in in one transaction: `identify` locks the user and says who it is, then the
+ * session is made. Sessions that were pushed out for it are dead on every node when this resolves.
+ * @throws what `identify` throws; `account_disabled`, `session_limit_reached`
+ */
+export async function signIn<Found extends SignIn>(
+  ctx: OpenSessionContext,
+  identify: (trx: Trx) => Promise<Found>,
+): Promise<Found> {
+  const { found, opened } = await inTransaction(ctx.db, async (trx) => {
+    const found = await identify(trx);
+    return { found, opened: await openSession(ctx, trx, found) };
+  }).catch(async (error: unknown) => {
+    if (error instanceof Refusal) await recordRefusal(ctx, error);
+    throw error instanceof Refusal ? error.answer : error;
+  });
+  if (opened.end !== null) await announceEnd(ctx, opened.end, opened.ended);
+  return { ...found, user: opened.user };
+}
+
+async function openSession(ctx: OpenSessionContext, trx: Trx, found: SignIn): Promise<Opened> {
+  const { user, role, client, session } = found;
+  const now = new Date(ctx.clock.now());
+  if (!user.isActive) throw new Refusal(found, new AppError('account_disabled'));
+  const { end, ended } = await makeRoom(ctx, trx, found);
+  await recordLogin(trx, { userId: user.id, role, now });
+  const { ip, userAgent, deviceId } = client;
+  await insertSession(trx, { ...session, userId: user.id, role, now, ip, userAgent, deviceId });
+  const event = { at: now, userId: user.id, sessionId: session.id, client, details: { role } };
+  if (!user.roles.includes(role)) await recordAudit(ctx, trx, { ...event, type: 'role_added' });
+  await recordAudit(ctx, trx, { ...event, type: 'login_succeeded' });
+  const { isNew } = await noteDevice(trx, { userId: user.id, device: deviceOf(client), now });
+  if (isNew) {
+    await recordAudit(ctx, trx, { ...event, type: 'new_device_login' });
+    afterCommit(trx, () => {
+      alert(ctx, found, now);
+    });
+  }
+  const roles = user.roles.includes(role) ? user.roles : [...user.roles, role];
+  return { user: { ...user, roles, lastLogin: now }, end, ended };
+}
+
+/** Under the lock of the user's row: two sign-ins at once do not both find the last place. */
+async function makeRoom(ctx: OpenSessionContext, trx: Trx, found: SignIn) {
+  const { user, role, client } = found;
+  const max = ctx.config.maxSessions[role];
+  if (max === undefined) return { end: null, ended: [] };
+  const now = new Date(ctx.clock.now());
+  const over = await listSessionsOverLimit(trx, { userId: user.id, role, max, now });
+  if (over.length === 0) return { end: null, ended: [] };
+  if (ctx.config.sessionLimitPolicy === 'refuse') {
+    throw new Refusal(found, new AppError('session_limit_reached'));
+  }
+  const end: EndSessionsInput = {
+    selection: { userId: user.id, only: over },
+    reason: 'replaced',
+    event: 'session_evicted',
+    client,
+  };
+  return { end, ended: await endWithin(ctx, trx, end) };
+}
+
+function alert(ctx: OpenSessionContext, { user, client, session }: SignIn, at: Date): void {
+  if (user.email === null) return;
+  const { ip, userAgent } = client;
+  ctx.mails.send(user.email, newDeviceMail({ deviceName: session.deviceName, userAgent, ip, at }));
+}
+
+/** A sign-in with the right credentials that is refused all the same: undone, and then put on record. */
+class Refusal extends Error {
+  readonly found: SignIn;
+  readonly answer: AppError;
+
+  constructor(found: SignIn, answer: AppError) {
+    super(answer.message);
+    this.found = found;
+    this.answer = answer;
+  }
+}
+
+function recordRefusal(ctx: OpenSessionContext, { found, answer }: Refusal): Promise<void> {
+  const { user, role, client } = found;
+  const isLimit = answer.code === 'session_limit_reached';
+  return inTransaction(ctx.db, (trx) =>
+    recordAudit(ctx, trx, {
+      type: isLimit ? 'session_limit_reached' : 'login_refused',
+      at: new Date(ctx.clock.now()),
+      userId: user.id,
+      client,
+      details: { role },
+    }),
+  );
+}
