@@ -25,10 +25,10 @@ import {
 } from './systems.ts';
 
 const SOCKETS = 4000;
-const ROUNDS = 5;
+const ROUNDS = 25;
 /** The first calls of every function are interpreted, not compiled: of neither system's speed. */
-const WARM_UP_ROUNDS = 12;
-const LOGOUTS_PER_ROUND = 100;
+const WARM_UP_ROUNDS = 25;
+const LOGOUTS_PER_ROUND = 40;
 const GAP_MS = 5;
 const PATIENCE_MS = 10_000;
 const WHOLE_RUN_MS = 5 * 60_000;

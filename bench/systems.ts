@@ -70,8 +70,8 @@ export async function startMedallion(services: Services): Promise<System> {
         handshake: { url: `${b.url.replace('http', 'ws')}/ws`, headers },
         logout: {
           url: `${a.url}/api/v2/auth/logout`,
-          headers: { ...headers, 'content-type': 'application/json' },
-          body: '{}',
+          headers,
+          body: '',
         },
       };
     },

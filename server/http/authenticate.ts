@@ -21,7 +21,7 @@ interface VerifyOptions {
 }
 
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1); null where there is none. */
-export function bearerToken(req: Request): string | null {
+function bearerToken(req: Request): string | null {
   return /^Bearer +([\w.~+/-]+=*)$/i.exec(req.get('authorization') ?? '')?.[1] ?? null;
 }
 
@@ -29,28 +29,40 @@ export function bearerToken(req: Request): string | null {
  * Lets a request through whose bearer token is good, and notes who it is from.
  * Refuses with `invalid_token`, `token_revoked`, or `service_unavailable` where nobody can tell.
  */
-export function verifyJwt(
-  ctx: AuthenticateContext,
-  { kind, count }: VerifyOptions = {},
-): RequestHandler {
+export function verifyJwt(ctx: AuthenticateContext, options: VerifyOptions = {}): RequestHandler {
   return async (req, res, next) => {
-    const principal = signedPrincipal(ctx, req, kind);
-    await count?.(req, res, principal?.sessionId ?? null);
+    const principal = await noteSigner(ctx, { req, res, ...options });
     if (principal === null) throw new AppError('invalid_token');
     await assertNotRevoked(ctx, principal);
-    stateOf(res).principal = principal;
     next();
   };
 }
 
-/** Who the bearer token says it is from, its signature and expiry holding; it may have been revoked. */
-export function signedPrincipal(
+/** Notes who a request is from, its token's signature and expiry holding; it may have been revoked. Refuses nobody. */
+export function readJwt(ctx: AuthenticateContext, options: VerifyOptions): RequestHandler {
+  return async (req, res, next) => {
+    await noteSigner(ctx, { req, res, ...options });
+    next();
+  };
+}
+
+async function noteSigner(
   ctx: AuthenticateContext,
-  req: Request,
-  kind?: TokenKindName,
+  { req, res, kind, count }: VerifyOptions & { req: Request; res: Response },
+): Promise<Principal | null> {
+  const principal = tryVerify(ctx, bearerToken(req), kind);
+  if (principal !== null) stateOf(res).principal = principal;
+  await count?.(req, res, principal?.sessionId ?? null);
+  return principal;
+}
+
+function tryVerify(
+  ctx: AuthenticateContext,
+  token: string | null,
+  kind: TokenKindName | undefined,
 ): Principal | null {
   try {
-    return verifyAccessToken(ctx, bearerToken(req), kind);
+    return verifyAccessToken(ctx, token, kind);
   } catch (error) {
     if (error instanceof AppError) return null;
     throw error;

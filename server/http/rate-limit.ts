@@ -29,13 +29,10 @@ export function countRequests(
   };
 }
 
-/** Limits a route in front of its handler; `sessionOf` tells whose a request is where it can be told. */
-export function rateLimit(
-  count: CountRequest,
-  sessionOf: (req: Request) => string | null,
-): RequestHandler {
+/** Limits a route that reads no token. */
+export function countByAddress(count: CountRequest): RequestHandler {
   return async (req, res, next) => {
-    await count(req, res, sessionOf(req));
+    await count(req, res, null);
     next();
   };
 }

@@ -6,24 +6,24 @@ import type { AppContext } from '../context.ts';
 import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
 import type { SharedProfile } from '../rate-limits.ts';
 import type { Principal, TokenKindName } from '../use-cases/authenticate-token.ts';
-import {
-  bearerToken,
-  getCurrentUser,
-  requireRole,
-  signedPrincipal,
-  verifyJwt,
-} from './authenticate.ts';
+import { readJwt, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
-import { countRequests, rateLimit } from './rate-limit.ts';
+import { countByAddress, countRequests } from './rate-limit.ts';
 import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
 import type { Surface } from './surface.ts';
 
 /**
- * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` hands the token over as
- * it was sent: the use case judges it.
+ * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` gives the principal of
+ * one whose signature and expiry hold, or null: the use case judges whether it was revoked.
  */
 type Auth = 'public' | 'bearer' | 'token';
+
+type PrincipalFor<IsAuthenticated extends Auth> = IsAuthenticated extends 'bearer'
+  ? Principal
+  : IsAuthenticated extends 'token'
+    ? Principal | null
+    : undefined;
 
 /** What a handler is given: input as its schema parsed it. */
 export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
@@ -32,9 +32,7 @@ export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
   params: Params;
   /** Which tokens the surface reads. */
   kind: TokenKindName;
-  principal: IsAuthenticated extends 'bearer' ? Principal : undefined;
-  /** The bearer token as it was sent, verified or not. */
-  token: string | null;
+  principal: PrincipalFor<IsAuthenticated>;
   client: Client;
 }
 
@@ -107,11 +105,14 @@ function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHand
     next();
   };
   const count = countRequests(ctx, limit);
-  const sessionOf = (req: Request) =>
-    auth === 'token' ? (signedPrincipal(ctx, req, kind)?.sessionId ?? null) : null;
+  const authenticate = {
+    public: () => countByAddress(count),
+    token: () => readJwt(ctx, { kind, count }),
+    bearer: () => verifyJwt(ctx, { kind, count }),
+  };
   return [
     note,
-    auth === 'bearer' ? verifyJwt(ctx, { kind, count }) : rateLimit(count, sessionOf),
+    authenticate[auth](),
     ...(roles === undefined ? [] : [requireRole(...roles)]),
     ...(method === 'get' ? [] : [readJson]),
   ];
@@ -125,8 +126,7 @@ function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): Req
       query: query && parseInput(query, req.query),
       params: params && parseParams(params, req),
       kind,
-      principal: (auth === 'bearer' ? getCurrentUser(res) : undefined) as never,
-      token: bearerToken(req),
+      principal: (auth === 'public' ? undefined : (stateOf(res).principal ?? null)) as never,
       client: clientOf(req, res),
     };
     const result = await definition.handle(ctx, input);

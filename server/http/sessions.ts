@@ -51,10 +51,10 @@ function logoutRoutes(prefix: string): Route[] {
       }),
       answer: messageSchema,
       errors: ['invalid_token', 'token_revoked', 'invalid_refresh_token', 'service_unavailable'],
-      handle: async (ctx, { body, token, kind, client }) => {
+      handle: async (ctx, { body, principal, kind, client }) => {
         await logOut(ctx, {
           kind,
-          accessToken: token,
+          principal,
           refreshToken: body.refresh_token,
           client,
         });
@@ -68,8 +68,8 @@ function logoutRoutes(prefix: string): Route[] {
       auth: 'token',
       answer: messageSchema,
       errors: ['invalid_token', 'token_revoked', 'service_unavailable'],
-      handle: async (ctx, { token, kind, client }) => {
-        await logOutEverywhere(ctx, { kind, accessToken: token, client });
+      handle: async (ctx, { principal, client }) => {
+        await logOutEverywhere(ctx, { principal, client });
         return { message: 'Logged out of all devices' };
       },
     }),

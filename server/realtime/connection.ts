@@ -82,7 +82,7 @@ export class Connection {
     } else {
       // Both frames in one write: one system call here, one wake-up there.
       this.#transport?.cork();
-      webSocket.send(JSON.stringify({ type: 'revoked', reason: this.#gatedFor }));
+      webSocket.send(`{"type":"revoked","reason":"${this.#gatedFor}"}`);
       webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
       this.#transport?.uncork();
     }

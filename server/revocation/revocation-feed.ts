@@ -23,6 +23,8 @@ export class RevocationFeed {
   readonly #ctx: FeedContext;
   readonly #ended: RevocationSet;
   readonly #listeners: Listener[] = [];
+  /** Messages on their way, which come back to us as to everybody. */
+  readonly #own = new Set<string>();
   /** The oldest transaction that may still have been running when we last read; null before the first time. */
   #readUpTo: string | null = null;
   #isBehind = false;
@@ -65,11 +67,15 @@ export class RevocationFeed {
 
   /** Acts on this node before it returns; resolves when the other nodes have been told. */
   publish(revocation: Revocation): Promise<void> {
+    const message = JSON.stringify(revocation);
+    this.#own.add(message);
+    const told = this.#ctx.ephemeral.publish(CHANNEL, message);
     this.#emit(revocation);
-    return this.#ctx.ephemeral.publish(CHANNEL, JSON.stringify(revocation));
+    return told.finally(() => this.#own.delete(message));
   }
 
   #receive(message: string): void {
+    if (this.#own.has(message)) return;
     try {
       this.#emit(revocationSchema.parse(JSON.parse(message)));
     } catch (error) {

@@ -1,14 +1,11 @@
 import type { Client } from '../audit.ts';
-import type { AppContext } from '../context.ts';
+import { AppError } from '../errors.ts';
 import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
-import { verifyAccessToken, type TokenKindName } from './authenticate-token.ts';
-
-type LogOutContext = Pick<AppContext, 'phoneKeys' | 'accountKeys'> & EndSessionsContext;
+import type { Principal } from './authenticate-token.ts';
 
 interface LogOutInput {
-  /** Which tokens are read. */
-  kind: TokenKindName;
-  accessToken: string | null;
+  /** Of an access token whose signature and expiry hold. */
+  principal: Principal | null;
   client: Client;
 }
 
@@ -18,10 +15,10 @@ interface LogOutInput {
  * @throws `invalid_token`, `token_revoked`, `service_unavailable`
  */
 export async function logOutEverywhere(
-  ctx: LogOutContext,
-  { kind, accessToken, client }: LogOutInput,
+  ctx: EndSessionsContext,
+  { principal, client }: LogOutInput,
 ): Promise<void> {
-  const principal = verifyAccessToken(ctx, accessToken, kind);
+  if (principal === null) throw new AppError('invalid_token');
   await endSessions(ctx, {
     selection: { userId: principal.userId },
     reason: 'logout_all',

@@ -4,14 +4,15 @@ import type { AppContext } from '../context.ts';
 import { decodeToken, parseJti } from '../crypto/jwt.ts';
 import { AppError } from '../errors.ts';
 import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
-import { verifyAccessToken, type Principal, type TokenKindName } from './authenticate-token.ts';
+import type { Principal, TokenKindName } from './authenticate-token.ts';
 
 type LogOutContext = Pick<AppContext, 'phoneKeys' | 'accountKeys'> & EndSessionsContext;
 
 interface LogOutInput {
-  /** Which tokens are read. */
+  /** Of an access token whose signature and expiry hold. */
+  principal: Principal | null;
+  /** Which refresh tokens are read. */
   kind: TokenKindName;
-  accessToken: string | null;
   refreshToken: string | undefined;
   client: Client;
 }
@@ -23,8 +24,7 @@ interface LogOutInput {
  * @throws `invalid_token`, `token_revoked`, `invalid_refresh_token`, `service_unavailable`
  */
 export async function logOut(ctx: LogOutContext, input: LogOutInput): Promise<void> {
-  const { client, refreshToken } = input;
-  const principal = tryVerify(ctx, input);
+  const { principal, client, refreshToken } = input;
   if (principal !== null) {
     await endSession(ctx, { holder: principal, token: principal, client });
     return;
@@ -53,14 +53,6 @@ async function endSession(ctx: LogOutContext, input: EndSessionInput): Promise<v
     heldSessionId: holder.sessionId,
     ...rest,
   });
-}
-
-function tryVerify(ctx: LogOutContext, { accessToken, kind }: LogOutInput): Principal | null {
-  try {
-    return verifyAccessToken(ctx, accessToken, kind);
-  } catch {
-    return null;
-  }
 }
 
 function readRefreshToken(
