@@ -43,6 +43,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const SERVER_OPTIONS: ServerOptions = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   headersTimeout: REQUEST_TIMEOUT_MS,
+  // How often both are looked at: a request is over time by no more than this.
+  connectionsCheckingInterval: 1000,
   // Anything else that asks for an upgrade (h2c) is answered in HTTP/1.1 as if it had not.
   shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
 };

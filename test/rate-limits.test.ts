@@ -157,7 +157,7 @@ describe('a route under no profile', { concurrency: true }, () => {
 
   test('says what is left, whatever it answers', async () => {
     const [app] = await startNodes(1, { store: 'memory', env: { RATE_LIMIT_API: '9/600' } });
-    const answer = await app.request.post('/api/v2/auth/logout').expect(401);
+    const answer = await app.request.get('/api/v2/auth/me').expect(401);
     assert.equal(answer.get('ratelimit-limit'), '9');
     assert.equal(answer.get('ratelimit-remaining'), '8');
     assert.ok(Number(answer.get('ratelimit-reset')) > 500);

@@ -8,6 +8,8 @@ import { stateOf } from './request-state.ts';
 type OperationsContext = Pick<AppContext, 'db' | 'ephemeral' | 'metrics' | 'outbox' | 'isDraining'>;
 
 const HEALTH_TIMEOUT_MS = 1000;
+/** A foreign page whose name has been made to point here sends its own (DNS rebinding). */
+const LOCAL_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 
 /** What operators and their machines ask; no person signs in for it. */
@@ -52,7 +54,8 @@ function readiness(ctx: OperationsContext): RequestHandler {
 /** The codes that the console sender printed: for whoever sits at this machine, and nobody else. */
 function outbox({ outbox }: OperationsContext): RequestHandler {
   return (req, res) => {
-    const isLocal = LOOPBACK.test(req.socket.remoteAddress ?? '');
+    const isLocal =
+      LOOPBACK.test(req.socket.remoteAddress ?? '') && LOCAL_HOST.test(req.get('host') ?? '');
     if (outbox === null || !isLocal) throw new AppError('not_found');
     res.json({ messages: outbox.list() });
   };

@@ -11,14 +11,20 @@ type LimitContext = Pick<AppContext, 'limiters'>;
 /** Counts a request, for its session where that is known. Refuses with `rate_limited`. */
 export type CountRequest = (req: Request, res: Response, sessionId: string | null) => Promise<void>;
 
+/** What a route is counted under: its own profile, else for its session, else for its address. */
+interface Profiles {
+  profile: SharedProfile | undefined;
+  byAddress: 'api' | 'refresh';
+}
+
 /** Counts the requests of a route under its one profile, and says in `RateLimit-*` what is left. */
 export function countRequests(
   { limiters }: LimitContext,
-  profile: SharedProfile | undefined,
+  { profile, byAddress }: Profiles,
 ): CountRequest {
   return async (req, res, sessionId) => {
     const isOfSession = profile === undefined && sessionId !== null;
-    const limiter = limiters[profile ?? (isOfSession ? 'apiSession' : 'api')];
+    const limiter = limiters[profile ?? (isOfSession ? 'apiSession' : byAddress)];
     const key = isOfSession ? sessionId : limitKeyOf(clientOf(req, res).ip);
     const { isAllowed, remaining, resetMs } = await limiter.consume(key);
     const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));

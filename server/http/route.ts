@@ -104,7 +104,9 @@ function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHand
     stateOf(res).route = req.baseUrl + path;
     next();
   };
-  const count = countRequests(ctx, limit);
+  // A refresh token that is to be logged out is worth as much as one that is to be used.
+  const byAddress = auth === 'token' ? 'refresh' : 'api';
+  const count = countRequests(ctx, { profile: limit, byAddress });
   const authenticate = {
     public: () => countByAddress(count),
     token: () => readJwt(ctx, { kind, count }),

@@ -60,8 +60,8 @@ export function passwordChangedMail({ at, ip }: { at: Date; ip: string | null })
     facts: { When: writeOut(at), 'IP address': quote(ip) },
     ifYou: 'If this was you, there is nothing to do.',
     ifNotYou:
-      'If this was not you, somebody else can sign in to your account. Ask for a new password ' +
-      'at once with “forgot password”, then end all other sessions of your account.',
+      'If this was not you, somebody else can sign in to your account: tell the people who run ' +
+      'this service at once. Where you are still signed in, end all other sessions.',
   });
 }
 
