@@ -159,12 +159,20 @@ test('a token that expires while its revocation is checked is refused', async ()
   const { ephemeral } = later.context;
   const get = ephemeral.get.bind(ephemeral);
   let isAsked = false;
+  let isHeld = false;
   const held = Promise.withResolvers<undefined>();
   ephemeral.get = async (key) => {
     isAsked = true;
-    await held.promise;
+    if (isHeld) await held.promise;
     return get(key);
   };
+  // Until the blacklist has been written after the start, PostgreSQL is asked in its place.
+  await eventually(async () => {
+    await later.request.get('/api/v2/auth/me').set(bearer(access_token)).expect(200);
+    return isAsked;
+  }, 'the blacklist is written');
+  isAsked = false;
+  isHeld = true;
   const answer = shakeHands(later.url, { headers: { Authorization: `Bearer ${access_token}` } });
   await eventually(() => isAsked, 'the check is under way');
   clock.advance(ACCESS_TOKEN_MS);
