@@ -59,13 +59,20 @@ export async function endSessions(
     await announceEnd(ctx, input, ended);
     return ended;
   } catch (error) {
-    const { heldSessionId, alongside } = input;
-    const isLogout = heldSessionId !== undefined && alongside === undefined;
-    if (isLogout) await push(ctx, input, [{ sessionId: heldSessionId, refreshJtis: [] }]);
+    const sessionId = sessionToLogOut(input);
+    if (sessionId !== null) await push(ctx, input, [{ sessionId, refreshJtis: [] }]);
     // An earlier call may have been committed after it was given up, and pushed by nobody.
     if (!isUnavailable(error)) await ctx.revocations.catchUp();
     throw error;
   }
+}
+
+/** The session of a caller who asked for its end and for nothing beside: it can be acted on uncommitted. */
+function sessionToLogOut({ selection, heldSessionId, alongside }: EndSessionsInput): string | null {
+  const { only, except } = selection;
+  if (heldSessionId === undefined || alongside !== undefined) return null;
+  const isSelected = only?.includes(heldSessionId) ?? except !== heldSessionId;
+  return isSelected ? heldSessionId : null;
 }
 
 function commit(ctx: EndSessionsContext, input: EndSessionsInput): Promise<EndedSession[]> {
