@@ -59,7 +59,7 @@ describe('the table', () => {
       }
     }
     await assert.rejects(query('TRUNCATE audit_log CASCADE'), /insert-only/);
-    await assert.rejects(query('TRUNCATE login_failures, audit_log'), /insert-only/);
+    await assert.rejects(query('TRUNCATE failed_attempts, audit_log'), /insert-only/);
     await assert.rejects(
       query("UPDATE audit_log SET at = now() + interval '1 month'"),
       /insert-only/,
@@ -141,9 +141,9 @@ describe('what cannot be put on record does not happen, and no line tells of it:
   test('the count of a wrong password', async () => {
     const { email } = await register(app);
     const guess = () => tryLogIn(app, { email, password: WRONG_PASSWORD });
-    const [before] = await query('SELECT count(*) FROM login_failures');
+    const [before] = await query('SELECT count(*) FROM failed_attempts');
     await assertFails('login_failed', guess);
-    const [after] = await query('SELECT count(*) FROM login_failures');
+    const [after] = await query('SELECT count(*) FROM failed_attempts');
     assert.deepEqual(after, before);
   });
 

@@ -19,7 +19,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** More than are removed at a time. */
 const MANY = 2500;
 
-const TABLES = ['sessions', 'revocations', 'refresh_tokens', 'login_failures'] as const;
+const TABLES = ['sessions', 'revocations', 'refresh_tokens', 'failed_attempts'] as const;
 type Counts = Partial<Record<(typeof TABLES)[number], number>>;
 
 /** An app whose tables hold no row that another test made. */
@@ -91,11 +91,11 @@ test('forgets failed logins when they count no more, and no lockout before its e
   await failLogins(app, locked.email);
   clock.advance((LOCKOUT_SECONDS - 60) * 1000);
   await removeExpiredRows(app.context);
-  await assertRows({ login_failures: 2 });
+  await assertRows({ failed_attempts: 2 });
   await tryLogIn(app, locked).expect(429);
   clock.advance(61_000);
   await removeExpiredRows(app.context);
-  await assertRows({ login_failures: 0 });
+  await assertRows({ failed_attempts: 0 });
   await logIn(app, locked);
 });
 
@@ -103,7 +103,7 @@ test('removes in batches as many as there are, also from several nodes at once',
   const app = await startAfresh();
   const other = await startApp({ clock: app.clock });
   await query(
-    `INSERT INTO login_failures (email_hash, failures, expires_at)
+    `INSERT INTO failed_attempts (counter, failures, expires_at)
      SELECT 'hash ' || n, 1, now() + n * interval '1 millisecond' FROM generate_series(1, $1) AS n`,
     [MANY],
   );
@@ -116,6 +116,6 @@ test('removes in batches as many as there are, also from several nodes at once',
   );
   app.clock.advance(10 * 60_000);
   await Promise.all([removeExpiredRows(app.context), removeExpiredRows(other.context)]);
-  await assertRows({ login_failures: 0, refresh_tokens: 1, sessions: 1 });
+  await assertRows({ failed_attempts: 0, refresh_tokens: 1, sessions: 1 });
   await app.request.get('/api/auth/me').set(bearer(access_token)).expect(200);
 });

@@ -255,7 +255,7 @@ test('is as the configuration says', async () => {
 test('keeps no address in the table of failures', async () => {
   const { email } = newAccount();
   await failLogins(apps.redis, email, { times: 1 });
-  const rows = await query<{ text: string }>('SELECT f::text AS text FROM login_failures f');
+  const rows = await query<{ text: string }>('SELECT f::text AS text FROM failed_attempts f');
   assert.ok(rows.length > 0);
   assert.deepEqual(
     rows.filter(({ text }) => text.includes('@') || text.includes(email.split('@')[0] ?? email)),

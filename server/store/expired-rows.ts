@@ -5,7 +5,7 @@ const TABLES = {
   revocations: { key: 'id', order: 'id' },
   sessions: { key: 'id', order: 'expires_at' },
   refresh_tokens: { key: 'jti', order: 'expires_at' },
-  login_failures: { key: 'email_hash', order: 'expires_at' },
+  failed_attempts: { key: 'counter', order: 'expires_at' },
 };
 
 export type ExpiringTable = keyof typeof TABLES;

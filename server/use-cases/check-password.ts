@@ -1,16 +1,16 @@
 import { recordAudit, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { keyedHash } from '../crypto/keyed-hash.ts';
-import { AppError, tooManyAttempts } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { lockedOutMail } from '../messaging/mails.ts';
 import { afterCommit, inTransaction, type Trx } from '../store/database.ts';
-import {
-  countLoginFailure,
-  deleteLoginFailures,
-  findLoginFailures,
-  type LoginFailures,
-} from '../store/login-failures.ts';
 import { findUserByEmail, lockUser, type UserWithPassword } from '../store/users.ts';
+import {
+  assertNotLocked,
+  countFailure,
+  forgetFailures,
+  type AttemptLimit,
+} from './count-failures.ts';
 
 export type PasswordContext = Pick<
   AppContext,
@@ -34,7 +34,7 @@ export interface CheckedPassword {
   /** Whether the hash is of an older kind, and the password should be hashed anew. */
   needsUpgrade: boolean;
   /** What its failures are counted under. */
-  counter: string;
+  limit: AttemptLimit;
 }
 
 /**
@@ -47,17 +47,16 @@ export async function checkPassword(
   ctx: PasswordContext,
   input: CheckInput,
 ): Promise<CheckedPassword> {
-  const now = new Date(ctx.clock.now());
-  const counter = counterOf(ctx, input);
-  const [user, failures] = await Promise.all([
+  const place = input.failureEvent === 'login_failed' ? 'login' : 'session';
+  const limit = passwordLimit(ctx, place, input.email);
+  const [user] = await Promise.all([
     findUserByEmail(ctx.db, input.email),
-    findLoginFailures(ctx.db, { emailHash: counter, now }),
+    assertNotLocked(ctx, ctx.db, limit),
   ]);
-  assertNotLocked(ctx, failures);
   const stored = user?.passwordHash ?? null;
   const { isCorrect, needsUpgrade } = await ctx.passwords.verify(input.password, stored);
-  if (user === null || !isCorrect) throw await countFailure(ctx, input, user);
-  return { user, needsUpgrade, counter };
+  if (user === null || !isCorrect) throw await recordFailure(ctx, input, { user, limit });
+  return { user, needsUpgrade, limit };
 }
 
 /**
@@ -68,64 +67,46 @@ export async function checkPassword(
 export async function confirmPassword(
   ctx: PasswordContext,
   trx: Trx,
-  { user, counter }: CheckedPassword,
+  { user, limit }: CheckedPassword,
 ): Promise<UserWithPassword> {
   const locked = await lockUser(trx, user.id);
   if (locked?.passwordVersion !== user.passwordVersion || locked.email !== user.email) {
     throw new AppError('invalid_credentials');
   }
-  const failures = await deleteLoginFailures(trx, counter);
-  const isCounting = failures !== null && failures.expiresAt.getTime() > ctx.clock.now();
-  assertNotLocked(ctx, isCounting ? failures : null);
+  await forgetFailures(ctx, trx, limit);
   return locked;
 }
 
-function counterOf({ emailHashKey }: PasswordContext, input: CheckInput): string {
-  const place = input.failureEvent === 'login_failed' ? 'login' : 'session';
-  return keyedHash(emailHashKey, `${place} ${input.email.toLowerCase()}`);
-}
-
-function assertNotLocked(ctx: PasswordContext, failures: LoginFailures | null): void {
-  if (failures !== null && failures.failures >= ctx.config.maxLoginAttempts) {
-    throw locked(ctx, failures);
-  }
-}
-
-function locked(ctx: PasswordContext, { expiresAt }: LoginFailures): AppError {
-  return tooManyAttempts(Math.ceil((expiresAt.getTime() - ctx.clock.now()) / 1000));
+/** What the wrong passwords of an address are counted under: those of logins, or of whoever is signed in. */
+function passwordLimit(
+  { config, emailHashKey }: Pick<AppContext, 'config' | 'emailHashKey'>,
+  place: 'login' | 'session',
+  email: string,
+): AttemptLimit {
+  return {
+    counter: keyedHash(emailHashKey, `${place} ${email.toLowerCase()}`),
+    maxFailures: config.maxLoginAttempts,
+    lockoutSeconds: config.lockoutSeconds,
+  };
 }
 
 /** Counts, records and, on the last one allowed, tells the owner; live sessions are left alone. */
-async function countFailure(
+async function recordFailure(
   ctx: PasswordContext,
-  input: CheckInput,
-  user: UserWithPassword | null,
+  { client, failureEvent }: CheckInput,
+  { user, limit }: { user: UserWithPassword | null; limit: AttemptLimit },
 ): Promise<AppError> {
-  const { maxLoginAttempts, lockoutSeconds } = ctx.config;
-  const now = new Date(ctx.clock.now());
-  const expiresAt = new Date(now.getTime() + lockoutSeconds * 1000);
-  const event = { at: now, userId: user?.id ?? null, client: input.client };
+  const event = { at: new Date(ctx.clock.now()), userId: user?.id ?? null, client };
   return inTransaction(ctx.db, async (trx) => {
-    const emailHash = counterOf(ctx, input);
-    const maxFailures = maxLoginAttempts;
-    const counted = await countLoginFailure(trx, { emailHash, now, expiresAt, maxFailures });
-    await recordAudit(ctx, trx, { ...event, type: input.failureEvent });
-    if (counted.failures > maxLoginAttempts) return locked(ctx, counted);
-    if (counted.failures === maxLoginAttempts) {
+    const { isLast, lockedUntil, refusal } = await countFailure(ctx, trx, limit);
+    await recordAudit(ctx, trx, { ...event, type: failureEvent });
+    if (isLast) {
       await recordAudit(ctx, trx, { ...event, type: 'account_locked' });
+      const email = user?.email ?? null;
       afterCommit(trx, () => {
-        alert(ctx, user, lockedOutMail({ lockedUntil: expiresAt, ip: input.client.ip }));
+        if (email !== null) ctx.mails.send(email, lockedOutMail({ lockedUntil, ip: client.ip }));
       });
     }
-    return new AppError('invalid_credentials');
+    return refusal ?? new AppError('invalid_credentials');
   });
-}
-
-function alert(
-  { mails }: PasswordContext,
-  user: UserWithPassword | null,
-  mail: ReturnType<typeof lockedOutMail>,
-): void {
-  const email = user?.email ?? null;
-  if (email !== null) mails.send(email, mail);
 }

@@ -13,7 +13,7 @@ export async function removeExpiredRows({
   const now = clock.now();
   const graces: [ExpiringTable, number][] = [
     ['revocations', 0],
-    ['login_failures', 0],
+    ['failed_attempts', 0],
     ['refresh_tokens', 0],
     ['sessions', SESSION_GRACE_MS],
   ];
