@@ -92,6 +92,7 @@ export function medallionEnvironment(services: Services, smsUrl: string) {
     REDIS_URL: services.redisUrl,
     JWT_SECRET_KEY: randomBytes(32).toString('hex'),
     HASH_PEPPER: randomBytes(32).toString('hex'),
+    DATABASE_ENCRYPTION_KEY: randomBytes(32).toString('hex'),
     SMS_PROVIDER: 'webhook',
     SMS_WEBHOOK_URL: smsUrl,
     SMS_WEBHOOK_SECRET: randomBytes(32).toString('hex'),

@@ -65,6 +65,7 @@ async function startNodes(): Promise<[string, string]> {
     REDIS_KEY_PREFIX: `demo:${randomBytes(6).toString('hex')}:`,
     JWT_SECRET_KEY: randomBytes(32).toString('base64'),
     HASH_PEPPER: randomBytes(32).toString('base64'),
+    DATABASE_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     OTP_LIMIT_PER_NUMBER: '1000/60',
   };
   const startNode = (name: string) => {

@@ -4,6 +4,7 @@ import { repeat, systemClock } from './clock.ts';
 import { ConfigError, type Settings } from './config.ts';
 import type { AppContext } from './context.ts';
 import { accountTokens } from './crypto/account-tokens.ts';
+import { createEncryptionKeys } from './crypto/encryption.ts';
 import { createTokenKeys } from './crypto/jwt.ts';
 import { deriveKey } from './crypto/keyed-hash.ts';
 import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
@@ -167,6 +168,7 @@ function createContext(
     ),
     codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
     emailHashKey: deriveKey(secrets.hashPepper, 'email'),
+    encryptionKeys: createEncryptionKeys(secrets.encryptionSecrets),
     passwords,
     generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
     sms: createSms({ config, secrets }, { log, clock, outbox }),

@@ -91,6 +91,9 @@ function toConfig(env: Environment) {
     maxLoginAttempts: env.MAX_LOGIN_ATTEMPTS,
     lockoutSeconds: env.LOCKOUT_DURATION_MINUTES * 60,
     passwordHashConcurrency: env.PASSWORD_HASH_CONCURRENCY,
+    totpIssuer: env.TOTP_ISSUER_NAME,
+    backupCodesCount: env.BACKUP_CODES_COUNT,
+    backupCodeLength: env.BACKUP_CODE_LENGTH,
     ...toLimits(env),
     auditRetentionMonths: env.AUDIT_RETENTION_MONTHS,
     mailFrom: env.MAIL_FROM ?? 'Medallion <no-reply@localhost>',
@@ -137,6 +140,10 @@ function toSecrets(env: Environment) {
     redisUrl: env.REDIS_URL,
     jwtSecretKeys: withPrevious(env.JWT_SECRET_KEY, env.JWT_SECRET_KEY_PREVIOUS),
     hashPepper: env.HASH_PEPPER,
+    encryptionSecrets: withPrevious(
+      env.DATABASE_ENCRYPTION_KEY,
+      env.DATABASE_ENCRYPTION_KEY_PREVIOUS,
+    ),
     twilio: {
       accountSid: env.TWILIO_ACCOUNT_SID ?? '',
       authToken: env.TWILIO_AUTH_TOKEN ?? '',

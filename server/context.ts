@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { AccountKeys } from './crypto/account-tokens.ts';
+import type { EncryptionKeys } from './crypto/encryption.ts';
 import type { PasswordHasher } from './crypto/password-hash.ts';
 import type { PhoneKeys } from './crypto/phone-tokens.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
@@ -29,6 +30,8 @@ export interface AppContext {
   codeHashKey: KeyObject;
   /** Keys the hashes of e-mail addresses, so that failures are counted without keeping what was typed. */
   emailHashKey: KeyObject;
+  /** Encrypt what the database must hold readable for us alone, such as the secrets of second factors. */
+  encryptionKeys: EncryptionKeys;
   passwords: PasswordHasher;
   /** Six random digits; a test that must know the code reads it from the message, like anyone else. */
   generateCode: () => string;

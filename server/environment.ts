@@ -55,6 +55,8 @@ export const environmentSchema = z.object({
   JWT_SECRET_KEY_PREVIOUS: secret.optional(),
   JWT_ALGORITHM: z.literal('HS256', 'must be HS256').default('HS256'),
   HASH_PEPPER: secret,
+  DATABASE_ENCRYPTION_KEY: secret,
+  DATABASE_ENCRYPTION_KEY_PREVIOUS: secret.optional(),
 
   DEFAULT_REGION: z
     .string()
@@ -74,6 +76,13 @@ export const environmentSchema = z.object({
   PASSWORD_REQUIRE_DIGIT: z.stringbool().default(true),
   PASSWORD_REQUIRE_SPECIAL: z.stringbool().default(true),
   PASSWORD_HASH_CONCURRENCY: count.max(64).optional(),
+
+  TOTP_ISSUER_NAME: z
+    .string()
+    .regex(/^[^:\p{Cc}]{1,64}$/u, 'must have 1 to 64 characters, no colon among them')
+    .default('Medallion'),
+  BACKUP_CODES_COUNT: count.max(20).default(10),
+  BACKUP_CODE_LENGTH: z.coerce.number().int().min(8).max(32).default(8),
 
   MAX_SESSIONS_RIDER: MAX_SESSIONS,
   MAX_SESSIONS_DRIVER: MAX_SESSIONS,
@@ -126,6 +135,21 @@ interface Rule {
 
 export const isProduction = (env: Environment): boolean => env.NODE_ENV === 'production';
 
+const SECRETS = [
+  'JWT_SECRET_KEY',
+  'JWT_SECRET_KEY_PREVIOUS',
+  'HASH_PEPPER',
+  'DATABASE_ENCRYPTION_KEY',
+  'DATABASE_ENCRYPTION_KEY_PREVIOUS',
+] as const;
+
+/** One that is known gives no other away. */
+const DIFFERENT = [
+  ['HASH_PEPPER', 'JWT_SECRET_KEY'],
+  ['DATABASE_ENCRYPTION_KEY', 'JWT_SECRET_KEY'],
+  ['DATABASE_ENCRYPTION_KEY', 'HASH_PEPPER'],
+] as const;
+
 /** What must hold between variables. */
 export const RULES: Rule[] = [
   {
@@ -148,16 +172,16 @@ export const RULES: Rule[] = [
     isBroken: (env) => isProduction(env) && env.SMS_PROVIDER === 'console',
     sentence: 'must be twilio or webhook in production: console only prints the codes',
   },
-  ...(['JWT_SECRET_KEY', 'JWT_SECRET_KEY_PREVIOUS', 'HASH_PEPPER'] as const).map((name) => ({
+  ...SECRETS.map((name) => ({
     names: [name],
     isBroken: (env: Environment) => isProduction(env) && looksMadeUp(env[name]),
     sentence: 'must be random in production: openssl rand -base64 32 makes one',
   })),
-  {
-    names: ['HASH_PEPPER', 'JWT_SECRET_KEY'],
-    isBroken: (env) => env.JWT_SECRET_KEY === env.HASH_PEPPER,
+  ...DIFFERENT.map(([one, other]) => ({
+    names: [one, other],
+    isBroken: (env: Environment) => env[one] === env[other],
     sentence: 'must differ from each other',
-  },
+  })),
   ...(['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'] as const).map((name) => ({
     names: [name],
     isBroken: (env: Environment) => env.SMS_PROVIDER === 'twilio' && env[name] === undefined,

@@ -6,6 +6,7 @@ import { ConfigError, loadSettings } from '../server/config.ts';
 const SECRETS = {
   JWT_SECRET_KEY: 'bJ4x0Qm2Zr8sVt6Yw1Uf3Gh5Kp7Nd9La',
   HASH_PEPPER: 'c9Pq2We4Rt6Yu8Io0As1Df3Gh5Jk7LzX',
+  DATABASE_ENCRYPTION_KEY: 'e7Vb3Nm9Qw5Xc1Zl8Ty4Ru2Pk6Hj0GdS',
 };
 const PRODUCTION = {
   ...SECRETS,
@@ -33,7 +34,7 @@ function refusedFor(variables: Variables): string[] {
 }
 
 describe('outside production', () => {
-  test('two secrets are enough, and all else has the defaults of the contract', () => {
+  test('three secrets are enough, and all else has the defaults of the contract', () => {
     const { config, secrets } = loadSettings(SECRETS);
     assert.deepEqual(config, {
       ...config,
@@ -51,8 +52,12 @@ describe('outside production', () => {
       phoneRefreshSeconds: 604_800,
       selfSignupRoles: ['rider', 'driver'],
       smsProvider: 'console',
+      totpIssuer: 'Medallion',
+      backupCodesCount: 10,
+      backupCodeLength: 8,
     });
     assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
+    assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY]);
     assert.equal(secrets.databaseUrl, undefined);
     assert.equal(secrets.redisUrl, undefined);
   });
@@ -65,11 +70,15 @@ describe('outside production', () => {
   });
 
   test('the secrets are required, and must differ from each other', () => {
-    assert.deepEqual(refusedFor({}), ['HASH_PEPPER', 'JWT_SECRET_KEY']);
-    const one = SECRETS.JWT_SECRET_KEY;
-    assert.deepEqual(refusedFor({ JWT_SECRET_KEY: one, HASH_PEPPER: one }), [
-      'HASH_PEPPER, JWT_SECRET_KEY',
-    ]);
+    assert.deepEqual(refusedFor({}), ['DATABASE_ENCRYPTION_KEY', 'HASH_PEPPER', 'JWT_SECRET_KEY']);
+    for (const [one, other] of [
+      ['HASH_PEPPER', 'JWT_SECRET_KEY'],
+      ['DATABASE_ENCRYPTION_KEY', 'HASH_PEPPER'],
+      ['DATABASE_ENCRYPTION_KEY', 'JWT_SECRET_KEY'],
+    ] as const) {
+      const variables = { ...SECRETS, [one]: SECRETS[other] };
+      assert.deepEqual(refusedFor(variables), [`${one}, ${other}`]);
+    }
     assert.deepEqual(refusedFor({ ...SECRETS, HASH_PEPPER: 'short' }), ['HASH_PEPPER']);
   });
 
@@ -77,6 +86,12 @@ describe('outside production', () => {
     const old = 'oldKeyoldKeyOldKeyOldKeyOldKey12';
     const { secrets } = loadSettings({ ...SECRETS, JWT_SECRET_KEY_PREVIOUS: old });
     assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY, old]);
+  });
+
+  test('the previous key of the database goes on decrypting', () => {
+    const old = 'oldKeyoldKeyOldKeyOldKeyOldKey12';
+    const { secrets } = loadSettings({ ...SECRETS, DATABASE_ENCRYPTION_KEY_PREVIOUS: old });
+    assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY, old]);
   });
 });
 
@@ -90,6 +105,7 @@ describe('production', () => {
 
   test('names everything that is missing at once', () => {
     assert.deepEqual(refusedFor({ NODE_ENV: 'production' }), [
+      'DATABASE_ENCRYPTION_KEY',
       'DATABASE_URL',
       'HASH_PEPPER',
       'JWT_SECRET_KEY',
@@ -97,6 +113,7 @@ describe('production', () => {
       'SMS_PROVIDER',
     ]);
     assert.deepEqual(refusedFor({ NODE_ENV: 'production', SMS_PROVIDER: 'twilio', PORT: 'x' }), [
+      'DATABASE_ENCRYPTION_KEY',
       'DATABASE_URL',
       'HASH_PEPPER',
       'JWT_SECRET_KEY',
@@ -124,7 +141,13 @@ describe('production', () => {
       'abcabcabcabcabcabcabcabcabcabcabc',
       'MyPassword1MyPassword1MyPassword1',
     ]) {
-      for (const name of ['JWT_SECRET_KEY', 'JWT_SECRET_KEY_PREVIOUS', 'HASH_PEPPER']) {
+      for (const name of [
+        'JWT_SECRET_KEY',
+        'JWT_SECRET_KEY_PREVIOUS',
+        'HASH_PEPPER',
+        'DATABASE_ENCRYPTION_KEY',
+        'DATABASE_ENCRYPTION_KEY_PREVIOUS',
+      ]) {
         assert.deepEqual(refusedFor({ ...PRODUCTION, [name]: secret }), [name]);
       }
       assert.deepEqual(refusedFor({ ...SECRETS, JWT_SECRET_KEY: secret }), []);
@@ -154,7 +177,7 @@ describe('a variable', () => {
 
   test('is read under its older name where it is not set itself', () => {
     const old = { SECRET_KEY: SECRETS.JWT_SECRET_KEY, ALGORITHM: 'HS256', ENVIRONMENT: 'test' };
-    const { config, secrets } = loadSettings({ HASH_PEPPER: SECRETS.HASH_PEPPER, ...old });
+    const { config, secrets } = loadSettings({ ...SECRETS, JWT_SECRET_KEY: '', ...old });
     assert.equal(config.environment, 'test');
     assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
     const both = { ...SECRETS, ...old, SECRET_KEY: 'x', NODE_ENV: 'development' };
@@ -180,6 +203,10 @@ describe('a variable', () => {
     OTP_LIMIT_PER_IP: ['300 per hour'],
     SMS_PROVIDER: ['pigeon'],
     MAX_SOCKETS_PER_USER: ['0', 'many'],
+    DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
+    TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
+    BACKUP_CODES_COUNT: ['0', '21', 'ten'],
+    BACKUP_CODE_LENGTH: ['7', '33', '8.5'],
   })) {
     test(`is refused by its name where it makes no sense: ${name}`, () => {
       for (const value of values) {
@@ -206,12 +233,17 @@ describe('a variable', () => {
 });
 
 test('every problem is told, and none of them quotes a secret', () => {
-  const variables = { JWT_SECRET_KEY: 'hush-1', HASH_PEPPER: 'hush-2', REDIS_URL: 'hush-3' };
+  const variables = {
+    JWT_SECRET_KEY: 'hush-1',
+    HASH_PEPPER: 'hush-2',
+    REDIS_URL: 'hush-3',
+    DATABASE_ENCRYPTION_KEY: 'hush-4',
+  };
   assert.throws(
     () => loadSettings(variables),
     (error) =>
       error instanceof ConfigError &&
-      error.problems.length === 3 &&
+      error.problems.length === 4 &&
       !error.message.includes('hush'),
   );
 });
@@ -220,7 +252,7 @@ test('nothing can be changed once it is read, and the secrets are apart', () => 
   const { config, secrets } = loadSettings(PRODUCTION);
   assert.ok(Object.isFrozen(config) && Object.isFrozen(secrets));
   const shown = JSON.stringify(config);
-  for (const secret of [SECRETS.JWT_SECRET_KEY, SECRETS.HASH_PEPPER, 'user:pw', 'token']) {
+  for (const secret of [...Object.values(SECRETS), 'user:pw', 'token']) {
     assert.equal(shown.includes(secret), false);
   }
 });

@@ -74,7 +74,7 @@ describe('a server process that starts', { concurrency: 2 }, () => {
     const [first, ...others] = await Promise.all(
       Array.from({ length: 8 }, () => developmentSecrets(home)),
     );
-    assert.ok(first?.JWT_SECRET_KEY && first.HASH_PEPPER);
+    assert.ok(first?.JWT_SECRET_KEY && first.HASH_PEPPER && first.DATABASE_ENCRYPTION_KEY);
     for (const secrets of [...others, await developmentSecrets(home)]) {
       assert.deepEqual(secrets, first);
     }
@@ -112,6 +112,7 @@ describe('a server process that starts', { concurrency: 2 }, () => {
       'SMS_PROVIDER',
       'JWT_SECRET_KEY',
       'HASH_PEPPER',
+      'DATABASE_ENCRYPTION_KEY',
     ]) {
       assert.match(output, new RegExp(`^ {2}${name}: .`, 'm'));
     }

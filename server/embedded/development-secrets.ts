@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const NAMES = ['JWT_SECRET_KEY', 'HASH_PEPPER'] as const;
+const NAMES = ['JWT_SECRET_KEY', 'HASH_PEPPER', 'DATABASE_ENCRYPTION_KEY'] as const;
 
 /**
  * The secrets of a development server: made once, kept in the data directory, readable by its owner alone, and

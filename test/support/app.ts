@@ -26,6 +26,7 @@ export interface TestAppOptions extends Overrides {
 const SECRETS = {
   JWT_SECRET_KEY: randomBytes(32).toString('base64'),
   HASH_PEPPER: randomBytes(32).toString('base64'),
+  DATABASE_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
 };
 
 /** The variables that a server of this test file runs with. */
