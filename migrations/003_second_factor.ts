@@ -9,11 +9,13 @@ export async function up(knex: Knex): Promise<void> {
     -- While users.totp_enabled is false it is a set-up that was begun, and counts for nothing.
     CREATE TABLE totp (
       user_id integer PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+      -- Another one for each set-up, whatever key the secret is encrypted with.
+      id integer GENERATED ALWAYS AS IDENTITY,
       -- Encrypted; the value names its key.
       secret text NOT NULL,
       created_at timestamptz NOT NULL,
       -- The newest time step that a code was accepted for: neither it nor an older one is accepted again.
-      last_step bigint
+      last_step integer
     );
 
     -- Those that are left: using one deletes it.

@@ -19,6 +19,8 @@ export const ERRORS = {
   token_revoked: { status: 401, sentence: 'Token has been revoked' },
   invalid_refresh_token: { status: 401, sentence: 'Invalid or expired refresh token' },
   invalid_credentials: { status: 401, sentence: 'Invalid email or password' },
+  invalid_challenge: { status: 401, sentence: 'Invalid or expired challenge' },
+  invalid_two_factor_code: { status: 401, sentence: 'Invalid code' },
   insufficient_permissions: { status: 403, sentence: 'Insufficient permissions' },
   role_not_allowed: { status: 403, sentence: 'This role cannot be taken by signing in' },
   account_disabled: { status: 403, sentence: 'This account is disabled' },
@@ -30,6 +32,8 @@ export const ERRORS = {
     status: 409,
     sentence: 'There are as many sessions as allowed: sign out on another device first',
   },
+  two_factor_enabled: { status: 409, sentence: 'The second factor is on already' },
+  two_factor_not_enabled: { status: 409, sentence: 'The second factor is not set up' },
   payload_too_large: { status: 413, sentence: 'The body is larger than 16 KiB' },
   unsupported_media_type: {
     status: 415,

@@ -15,7 +15,6 @@ import {
 } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
-import { decodePart } from './support/jwt.ts';
 import { failTimes } from './support/otp.ts';
 import {
   bearer,
@@ -25,6 +24,13 @@ import {
   wrongCode,
   type Tokens,
 } from './support/phone.ts';
+import { FrozenClock } from './support/rotation.ts';
+import {
+  provokeTwoFactor,
+  sessionOf,
+  type Provoke,
+  type Scene,
+} from './support/two-factor-events.ts';
 
 const NEW_PASSWORD = 'Small Zebra 9 sleeps';
 /** What pino calls the level of a line. */
@@ -39,26 +45,9 @@ const lines: Line[] = [];
 const write = (text: string) => void lines.push(JSON.parse(text) as Line);
 const log = pino({ level: 'trace' }, { write });
 const env = { OTP_LIMIT_PER_NUMBER: '100000/60', MAX_SESSIONS_DRIVER: '1' };
-const app = await startApp({ log, env });
+const clock = new FrozenClock();
+const app = await startApp({ log, env, clock });
 const strict = await startApp({ log, env: { ...env, SESSION_LIMIT_POLICY: 'refuse' } });
-
-/** What the log must say beside the request. */
-interface Expected {
-  userId: number | null;
-  sessionId: string | null;
-}
-
-/** Whose event is provoked, and how its request is marked. */
-interface Scene {
-  person: Account & { userId: number; phoneNumber: string };
-  mark: (request: Test) => Test;
-}
-
-type Provoke = (scene: Scene) => Promise<Expected>;
-
-function sessionOf({ access_token }: Pick<Tokens, 'access_token'>): string {
-  return String(decodePart(access_token, 'payload').jti).split('.')[0] ?? '';
-}
 
 const post = (path: string, body: object = {}, node: TestApp = app) =>
   node.request.post(path).send(body);
@@ -183,6 +172,7 @@ const PROVOKE: Record<Exclude<AuditEventType, 'user_imported'>, Provoke> = {
     await mark(post('/api/auth/login', logInBody(person))).expect(200);
     return { userId, sessionId: null };
   },
+  ...provokeTwoFactor({ app, clock }),
   account_deletion_failed: async ({ person, mark }) => {
     const { access_token } = await logIn(app, person);
     await mark(deleteAccount(access_token, WRONG_PASSWORD)).expect(401);

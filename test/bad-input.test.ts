@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Test } from 'supertest';
-import { MOUNTS, newAccount, PASSWORD } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
-import { bearer, newPhoneNumber } from './support/phone.ts';
+import { GOOD_BODIES } from './support/good-bodies.ts';
+import { bearer } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { describedRoutes, tokenFor, type DescribedRoute } from './support/routes.ts';
 
@@ -13,31 +13,6 @@ const app = await startApp();
 const routes = await describedRoutes(app);
 const writing = routes.filter(({ method }) => method !== 'get');
 const withBody = routes.filter(({ takesBody }) => takesBody);
-
-const phone_number = newPhoneNumber();
-const { email, username } = newAccount();
-const ACCOUNT_BODIES: Record<string, object> = {
-  '/register': { email, username, password: PASSWORD },
-  '/login': { email, password: PASSWORD },
-  '/refresh': { refresh_token: 'x' },
-  '/logout': { refresh_token: 'x' },
-  '/change-password': { current_password: 'x', new_password: PASSWORD },
-  '/me': { password: 'x' },
-};
-
-/** A body that each route would take: only what a test adds to it is wrong. */
-const GOOD_BODIES: Record<string, object> = {
-  '/api/v2/auth/send-otp': { phone_number },
-  '/api/v2/auth/verify-otp': { phone_number, otp: '123456' },
-  '/api/v2/auth/refresh': { refresh_token: 'x' },
-  '/api/v2/auth/logout': { refresh_token: 'x' },
-  '/api/v2/auth/me': { otp: '123456' },
-  ...Object.fromEntries(
-    MOUNTS.flatMap((mount) =>
-      Object.entries(ACCOUNT_BODIES).map(([path, body]) => [mount + path, body]),
-    ),
-  ),
-};
 
 const INVALID = { status: 400, code: 'invalid_request' };
 const MALFORMED = { status: 400, code: 'malformed_json' };
@@ -244,7 +219,7 @@ test('refuses a device name that cannot be shown', async () => {
     '\ud83d',
     'x'.repeat(101),
   ]) {
-    const body = { phone_number, otp: '123456', device_name };
+    const body = { ...GOOD_BODIES['/api/v2/auth/verify-otp'], device_name };
     const answer = await app.request.post('/api/v2/auth/verify-otp').send(body);
     assert.deepEqual(pathsOf(assertProblem(answer, INVALID).errors), ['device_name']);
   }
@@ -261,10 +236,20 @@ test('fails for no JSON that there is', async () => {
     'username',
     'password',
     'new_password',
+    'challenge_token',
+    'code',
+    'backup_code',
     '__proto__',
   );
   const someText = fc.oneof(
-    fc.constantFrom('123456', '+14155550100', 'rider', 'driver', 'ada@example.com', PASSWORD),
+    fc.constantFrom(
+      '123456',
+      '+14155550100',
+      'rider',
+      'driver',
+      'ada@example.com',
+      'Tall Giraffe 7',
+    ),
     fc.stringMatching(/^\+[1-9]\d{1,18}$/),
     fc.string({ unit: 'binary' }),
     fc.string({ unit: 'grapheme' }),

@@ -1,27 +1,22 @@
 import { z } from 'zod';
 import { changePassword } from '../use-cases/change-password.ts';
 import { toAccountPrincipal } from '../use-cases/authenticate-token.ts';
-import { deleteAccountWithPassword } from '../use-cases/delete-account.ts';
-import type { IssuedTokens } from '../use-cases/issue-account-tokens.ts';
+import { deleteAccount } from '../use-cases/delete-account.ts';
 import { logInWithPassword } from '../use-cases/log-in-with-password.ts';
 import { refreshAccountSession } from '../use-cases/refresh-account-session.ts';
 import { registerAccount } from '../use-cases/register-account.ts';
 import { auditLogRoute } from './audit-log.ts';
 import { route, type Route } from './route.ts';
 import {
-  accessTokenAnswer,
   displayTextSchema,
   emailSchema,
   messageSchema,
   passwordSchema,
   refreshTokenSchema,
-  TOKEN_TYPE,
-  toUserAnswer,
   usernameSchema,
-  userSchema,
 } from './schemas.ts';
-
-const tokensAnswer = accessTokenAnswer.extend({ refresh_token: z.string() });
+import { signInAnswer, tokensAnswer, toSignInAnswer, toTokensAnswer } from './sign-in-answers.ts';
+import { twoFactorRoutes } from './two-factor.ts';
 
 const registerRoute = route({
   method: 'post',
@@ -46,7 +41,7 @@ const registerRoute = route({
 const loginRoute = route({
   method: 'post',
   path: '/login',
-  summary: 'Sign in with e-mail and password',
+  summary: 'Sign in with e-mail and password, or be asked for the second factor',
   auth: 'public',
   limit: 'login',
   body: z.strictObject({
@@ -54,7 +49,7 @@ const loginRoute = route({
     password: passwordSchema,
     device_name: displayTextSchema.optional(),
   }),
-  answer: tokensAnswer.extend({ user: userSchema }),
+  answer: signInAnswer,
   errors: [
     'invalid_credentials',
     'account_disabled',
@@ -65,8 +60,7 @@ const loginRoute = route({
   ],
   handle: async (ctx, { body, client }) => {
     const { email, password, device_name: deviceName } = body;
-    const session = await logInWithPassword(ctx, { email, password, deviceName, client });
-    return { ...toTokensAnswer(session), user: toUserAnswer(session.user, session.role) };
+    return toSignInAnswer(await logInWithPassword(ctx, { email, password, deviceName, client }));
   },
 });
 
@@ -114,11 +108,7 @@ const deleteRoute = route({
   body: z.strictObject({ password: passwordSchema }),
   errors: ['invalid_credentials', 'too_many_attempts', 'busy'],
   handle: (ctx, { principal, body, client }) =>
-    deleteAccountWithPassword(ctx, {
-      principal: toAccountPrincipal(principal),
-      password: body.password,
-      client,
-    }),
+    deleteAccount(ctx, { principal, proof: body.password, client }),
 });
 
 /** Sign-in with e-mail and password, and what belongs to the account itself. */
@@ -129,13 +119,5 @@ export const accountRoutes: Route[] = [
   changePasswordRoute,
   deleteRoute,
   auditLogRoute,
+  ...twoFactorRoutes('account', ''),
 ];
-
-function toTokensAnswer(tokens: IssuedTokens): z.input<typeof tokensAnswer> {
-  return {
-    access_token: tokens.accessToken,
-    refresh_token: tokens.refreshToken,
-    token_type: TOKEN_TYPE,
-    expires_in: tokens.expiresInSeconds,
-  };
-}

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { APP_ROLES, type Config } from '../config.ts';
-import { toPhonePrincipal } from '../use-cases/authenticate-token.ts';
-import { deleteAccountWithCode } from '../use-cases/delete-account.ts';
+import { deleteAccount } from '../use-cases/delete-account.ts';
 import { refreshPhoneSession } from '../use-cases/refresh-phone-session.ts';
 import { sendOneTimeCode } from '../use-cases/send-one-time-code.ts';
 import { signInWithPhone } from '../use-cases/sign-in-with-phone.ts';
@@ -13,13 +12,19 @@ import {
   phoneNumberSchema,
   refreshTokenSchema,
   TOKEN_TYPE,
-  toUserAnswer,
-  userSchema,
 } from './schemas.ts';
+import { signInAnswer, toSignInAnswer } from './sign-in-answers.ts';
+import { twoFactorRoutes } from './two-factor.ts';
 
 /** Sign-in with a one-time code, and what a signed-in phone does with its session. */
 export function phoneOtpRoutes(config: Config): Route[] {
-  return [sendRoute(config), verifyRoute(config), refreshRoute, ...profileRoutes];
+  return [
+    sendRoute(config),
+    verifyRoute(config),
+    refreshRoute,
+    deleteRoute,
+    ...twoFactorRoutes('phone', '/auth'),
+  ];
 }
 
 function sendRoute(config: Config): Route {
@@ -52,7 +57,7 @@ function verifyRoute(config: Config): Route {
       role: z.enum(APP_ROLES).optional().describe('The role that the session acts in'),
       device_name: displayTextSchema.optional(),
     }),
-    answer: accessTokenAnswer.extend({ refresh_token: z.string(), user: userSchema }),
+    answer: signInAnswer,
     errors: [
       'otp_not_found',
       'invalid_otp',
@@ -63,20 +68,14 @@ function verifyRoute(config: Config): Route {
       'service_unavailable',
     ],
     handle: async (ctx, { body, client }) => {
-      const session = await signInWithPhone(ctx, {
+      const signedIn = await signInWithPhone(ctx, {
         phoneNumber: body.phone_number,
         code: body.otp,
         role: body.role,
         deviceName: body.device_name,
         client,
       });
-      return {
-        access_token: session.accessToken,
-        refresh_token: session.refreshToken,
-        token_type: TOKEN_TYPE,
-        expires_in: session.expiresInSeconds,
-        user: toUserAnswer(session.user, session.role),
-      };
+      return toSignInAnswer(signedIn);
     },
   });
 }
@@ -96,19 +95,13 @@ const refreshRoute = route({
   },
 });
 
-const profileRoutes: Route[] = [
-  route({
-    method: 'delete',
-    path: '/auth/me',
-    summary: 'Erase the account, for a fresh one-time code',
-    auth: 'bearer',
-    body: z.strictObject({ otp: oneTimeCodeSchema }),
-    errors: ['otp_not_found', 'invalid_otp', 'too_many_attempts'],
-    handle: (ctx, { principal, body, client }) =>
-      deleteAccountWithCode(ctx, {
-        principal: toPhonePrincipal(principal),
-        code: body.otp,
-        client,
-      }),
-  }),
-];
+const deleteRoute = route({
+  method: 'delete',
+  path: '/auth/me',
+  summary: 'Erase the account, for a fresh one-time code',
+  auth: 'bearer',
+  body: z.strictObject({ otp: oneTimeCodeSchema }),
+  errors: ['otp_not_found', 'invalid_otp', 'too_many_attempts'],
+  handle: (ctx, { principal, body, client }) =>
+    deleteAccount(ctx, { principal, proof: body.otp, client }),
+});

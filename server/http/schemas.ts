@@ -30,6 +30,24 @@ export const oneTimeCodeSchema = z
   .regex(/^\d{6}$/, 'A code has six digits')
   .meta({ example: '042137' });
 
+/** As authenticator apps show it: six digits, with or without a space in the middle. */
+export const totpCodeSchema = z
+  .string()
+  .max(16)
+  .transform((text) => text.replaceAll(' ', ''))
+  .pipe(z.string().regex(/^\d{6}$/, 'A code has six digits'))
+  .meta({ example: '042137' });
+
+/** As it was written down: in either case, perhaps in groups. */
+export const backupCodeSchema = z
+  .string()
+  .max(64)
+  .transform((text) => text.replace(/[\s-]/g, '').toUpperCase())
+  .pipe(
+    z.string().regex(/^[A-Z0-9]{8,32}$/, 'A backup code has letters and digits, eight at least'),
+  )
+  .meta({ example: 'K7PM2XQ9' });
+
 /** Text that people are shown: no control characters, which PostgreSQL and terminals cannot bear. */
 export const displayTextSchema = z
   .string()

@@ -65,6 +65,94 @@ export function passwordChangedMail({ at, ip }: { at: Date; ip: string | null })
   });
 }
 
+interface Occasion {
+  at: Date;
+  ip: string | null;
+}
+
+/** The second factor has been turned on. */
+export function twoFactorEnabledMail({ at, ip }: Occasion): Mail {
+  return compose({
+    subject: 'Two-factor sign-in is on',
+    happened:
+      'Signing in to your account now takes a code from your authenticator app as well. ' +
+      'You were signed out everywhere else.',
+    facts: { When: writeOut(at), 'IP address': quote(ip) },
+    ifYou:
+      'If this was you, keep your backup codes where you find them without your phone: ' +
+      'each lets you in once.',
+    ifNotYou:
+      'If this was not you, somebody else has your account and is locking you out of it: tell the ' +
+      'people who run this service at once.',
+  });
+}
+
+/** The second factor has been turned off. */
+export function twoFactorDisabledMail({ at, ip }: Occasion): Mail {
+  return compose({
+    subject: 'Two-factor sign-in is off',
+    happened:
+      'Signing in to your account no longer takes a code from your authenticator app. ' +
+      'You were signed out everywhere else.',
+    facts: { When: writeOut(at), 'IP address': quote(ip) },
+    ifYou: 'If this was you, there is nothing to do.',
+    ifNotYou:
+      'If this was not you, somebody else can sign in to your account: change what you sign in ' +
+      'with, turn it on again, and tell the people who run this service.',
+  });
+}
+
+/** Wrong codes have locked one way of showing the second factor; the password, or the phone, was right. */
+export function twoFactorLockedMail({
+  lockedUntil,
+  ip,
+}: {
+  lockedUntil: Date;
+  ip: string | null;
+}): Mail {
+  return compose({
+    subject: 'Too many wrong codes for your account',
+    happened:
+      'Somebody got past the first step of signing in to your account and then entered too many ' +
+      'wrong codes, so such codes are refused for a while.',
+    facts: { 'Refused until': writeOut(lockedUntil), 'IP address': quote(ip) },
+    ifYou:
+      'If this was you, wait until then and look at the clock of your phone: codes depend on it. ' +
+      'A backup code works meanwhile, or the app if it was backup codes that you entered.',
+    ifNotYou:
+      'If this was not you, somebody knows your password or reads your messages. ' +
+      'Change your password now. They were not let in.',
+  });
+}
+
+/** Somebody has signed in, or turned the second factor off, with a backup code. */
+export function backupCodeUsedMail({ at, ip, remaining }: Occasion & { remaining: number }): Mail {
+  return compose({
+    subject: 'A backup code was used',
+    happened: 'A backup code of your account was used in the place of your authenticator app.',
+    facts: { When: writeOut(at), 'IP address': quote(ip), 'Codes left': String(remaining) },
+    ifYou:
+      'If this was you, cross it out: it does not work again. Make new ones before they run out.',
+    ifNotYou:
+      'If this was not you, somebody has your backup codes and what you sign in with. Change your ' +
+      'password and make new backup codes now.',
+  });
+}
+
+/** There are new backup codes. */
+export function backupCodesRegeneratedMail({ at, ip }: Occasion): Mail {
+  return compose({
+    subject: 'You have new backup codes',
+    happened:
+      'New backup codes were made for your account. Those from before do not work any more.',
+    facts: { When: writeOut(at), 'IP address': quote(ip) },
+    ifYou: 'If this was you, there is nothing to do.',
+    ifNotYou:
+      'If this was not you, somebody else is signed in to your account. Change your password, end ' +
+      'all other sessions, and make new backup codes.',
+  });
+}
+
 interface Letter {
   subject: string;
   happened: string;

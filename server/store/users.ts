@@ -83,6 +83,15 @@ export function lockUser(trx: Trx, userId: number): Promise<UserWithPassword | n
   );
 }
 
+export async function findEmail(db: Db, userId: number): Promise<string | null> {
+  const row = await selectOne<{ email: string | null }>(
+    db,
+    'SELECT email FROM users WHERE id = :userId',
+    { userId },
+  );
+  return row?.email ?? null;
+}
+
 interface NewAccount {
   email: string;
   username: string;

@@ -1,4 +1,4 @@
-import { recordAudit, type Client } from '../audit.ts';
+import { recordAudit, type AuditEventType, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { keyedHash } from '../crypto/keyed-hash.ts';
 import { AppError } from '../errors.ts';
@@ -25,8 +25,13 @@ interface CheckInput {
    * What a wrong password is recorded as. Those of a signed-in user are counted apart from those of logins, so
    * that whoever locks a person out does not keep them from changing their password.
    */
-  failureEvent: 'login_failed' | 'password_change_failed' | 'account_deletion_failed';
+  failureEvent: PasswordFailureEvent;
 }
+
+export type PasswordFailureEvent = Extract<
+  AuditEventType,
+  'login_failed' | 'password_change_failed' | 'account_deletion_failed' | 'two_factor_change_failed'
+>;
 
 /** A password that was right a moment ago; what it is spent on calls `confirmPassword` in its transaction. */
 export interface CheckedPassword {

@@ -19,8 +19,12 @@ import {
   type NewSession,
 } from '../store/sessions.ts';
 import { recordLogin, type User } from '../store/users.ts';
+import { createChallenge, type Challenge, type PendingSignIn } from './second-factor-challenge.ts';
 
-export type OpenSessionContext = EndSessionsContext & Pick<AppContext, 'mails'>;
+export type OpenSessionContext = EndSessionsContext & Pick<AppContext, 'mails' | 'codeHashKey'>;
+
+/** Of a session that was opened with two factors (RFC 8176). */
+export const SECOND_FACTOR_AMR = ['otp', 'mfa'];
 
 /** What a sign-in, in whatever way, has found out: who, and in which role. */
 interface SignIn {
@@ -31,6 +35,8 @@ interface SignIn {
     NewSession,
     'id' | 'kind' | 'deviceName' | 'amr' | 'refreshJti' | 'issuedAt' | 'expiresAt'
   >;
+  /** What it takes to go on when a second factor has been shown. */
+  pending: PendingSignIn;
 }
 
 /** A session that has been made, and those that had to make room for it. */
@@ -43,27 +49,46 @@ interface Opened {
 /**
  * Runs the last step of a sign-in in one transaction: `identify` locks the user and says who it is, then the
  * session is made. Sessions that were pushed out for it are dead on every node when this resolves.
- * @throws what `identify` throws; `account_disabled`, `session_limit_reached`
+ * Every sign-in of every surface comes through here: where the user has a second factor that was not shown,
+ * there is no session, but a challenge.
+ * @throws what `identify` throws; `account_disabled`, `session_limit_reached`, `service_unavailable`
  */
 export async function signIn<Found extends SignIn>(
   ctx: OpenSessionContext,
   identify: (trx: Trx) => Promise<Found>,
-): Promise<Found> {
+): Promise<Found | Challenge> {
   const { found, opened } = await inTransaction(ctx.db, async (trx) => {
     const found = await identify(trx);
-    return { found, opened: await openSession(ctx, trx, found) };
+    if (!found.user.isActive) throw new Refusal(found, new AppError('account_disabled'));
+    const needsSecondFactor = found.user.totpEnabled && !found.session.amr.includes('mfa');
+    if (needsSecondFactor) await recordChallenge(ctx, trx, found);
+    return { found, opened: needsSecondFactor ? null : await openSession(ctx, trx, found) };
   }).catch(async (error: unknown) => {
     if (error instanceof Refusal) await recordRefusal(ctx, error);
     throw error instanceof Refusal ? error.answer : error;
   });
+  if (opened === null) return createChallenge(ctx, found.pending);
   if (opened.end !== null) await announceEnd(ctx, opened.end, opened.ended);
   return { ...found, user: opened.user };
+}
+
+async function recordChallenge(
+  ctx: OpenSessionContext,
+  trx: Trx,
+  { user, client, session }: SignIn,
+): Promise<void> {
+  await recordAudit(ctx, trx, {
+    type: 'two_factor_required',
+    at: new Date(ctx.clock.now()),
+    userId: user.id,
+    client,
+    details: { amr: session.amr },
+  });
 }
 
 async function openSession(ctx: OpenSessionContext, trx: Trx, found: SignIn): Promise<Opened> {
   const { user, role, client, session } = found;
   const now = new Date(ctx.clock.now());
-  if (!user.isActive) throw new Refusal(found, new AppError('account_disabled'));
   const { end, ended } = await makeRoom(ctx, trx, found);
   await recordLogin(trx, { userId: user.id, role, now });
   const { ip, userAgent, deviceId } = client;

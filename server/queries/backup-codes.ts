@@ -1,0 +1,1 @@
+export { countBackupCodes } from '../store/backup-codes.ts';

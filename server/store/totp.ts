@@ -1,0 +1,68 @@
+import { select, selectOne, type Db, type Trx } from './database.ts';
+
+export interface Totp {
+  id: number;
+  userId: number;
+  /** Encrypted. */
+  secret: string;
+  /** The newest time step that a code was accepted for. */
+  lastStep: number | null;
+  /** False while its set-up has only begun. */
+  isEnabled: boolean;
+}
+
+export function findTotp(db: Db, userId: number): Promise<Totp | null> {
+  return selectOne<Totp>(
+    db,
+    `SELECT totp.id, user_id AS "userId", secret, last_step AS "lastStep",
+            totp_enabled AS "isEnabled"
+     FROM totp JOIN users ON users.id = user_id WHERE user_id = :userId`,
+    { userId },
+  );
+}
+
+/** Begins a set-up, in the place of one that was begun before. Only for a locked user without a second factor. */
+export async function replaceTotp(
+  trx: Trx,
+  { userId, secret, now }: { userId: number; secret: string; now: Date },
+): Promise<void> {
+  await select(trx, 'DELETE FROM totp WHERE user_id = :userId', { userId });
+  await select(
+    trx,
+    'INSERT INTO totp (user_id, secret, created_at) VALUES (:userId, :secret, :now)',
+    { userId, secret, now },
+  );
+}
+
+/** Accepts a time step: of many at once with the same one, or an older one, one gets true. */
+export async function spendTotpStep(
+  trx: Trx,
+  { id, userId, step }: Pick<Totp, 'id' | 'userId'> & { step: number },
+): Promise<boolean> {
+  const row = await selectOne(
+    trx,
+    `UPDATE totp SET last_step = :step
+     WHERE user_id = :userId AND id = :id AND (last_step IS NULL OR last_step < :step)
+     RETURNING 1`,
+    { id, userId, step },
+  );
+  return row !== null;
+}
+
+/** Turns the second factor on, for the session that showed it as well: its next tokens say so (RFC 8176). */
+export async function enableTotp(
+  trx: Trx,
+  { userId, sessionId, amr }: { userId: number; sessionId: string; amr: string[] },
+): Promise<void> {
+  await select(trx, 'UPDATE users SET totp_enabled = true WHERE id = :userId', { userId });
+  await select(trx, 'UPDATE sessions SET amr = amr || :amr WHERE id = :sessionId', {
+    sessionId,
+    amr,
+  });
+}
+
+/** Turns the second factor off, and forgets its secret. */
+export async function deleteTotp(trx: Trx, userId: number): Promise<void> {
+  await select(trx, 'DELETE FROM totp WHERE user_id = :userId', { userId });
+  await select(trx, 'UPDATE users SET totp_enabled = false WHERE id = :userId', { userId });
+}
