@@ -6,6 +6,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 COPY server ./server
 COPY migrations ./migrations
+COPY scripts ./scripts
 COPY public ./public
 USER node
 EXPOSE 3000

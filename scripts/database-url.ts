@@ -2,13 +2,18 @@ import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts';
 
 /** The database that the server would use: `DATABASE_URL`, else the embedded one, started if need be. */
 export async function openDatabaseUrl(): Promise<{ url: string; release: () => Promise<void> }> {
+  loadDotEnv();
+  const { DATABASE_URL: url = '', DATA_DIR: directory = '.data' } = process.env;
+  if (url !== '') return { url, release: () => Promise.resolve() };
+  const postgres = await startEmbeddedPostgres({ directory, log: console.log });
+  return { url: postgres.url, release: postgres.stop };
+}
+
+/** Adds the variables of `.env` that are not set. */
+export function loadDotEnv(): void {
   try {
     process.loadEnvFile();
   } catch {
     // There need not be one.
   }
-  const { DATABASE_URL: url = '', DATA_DIR: directory = '.data' } = process.env;
-  if (url !== '') return { url, release: () => Promise.resolve() };
-  const postgres = await startEmbeddedPostgres({ directory, log: console.log });
-  return { url: postgres.url, release: postgres.stop };
 }

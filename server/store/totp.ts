@@ -66,3 +66,31 @@ export async function deleteTotp(trx: Trx, userId: number): Promise<void> {
   await select(trx, 'DELETE FROM totp WHERE user_id = :userId', { userId });
   await select(trx, 'UPDATE users SET totp_enabled = false WHERE id = :userId', { userId });
 }
+
+export type TotpSecret = Pick<Totp, 'userId' | 'secret'>;
+
+/** The encrypted secrets of the users after `afterUserId`, in the order of their ids. */
+export async function listTotpSecrets(
+  db: Db,
+  { afterUserId, limit }: { afterUserId: number; limit: number },
+): Promise<TotpSecret[]> {
+  return select(
+    db,
+    `SELECT user_id AS "userId", secret FROM totp
+     WHERE user_id > :afterUserId ORDER BY user_id LIMIT :limit`,
+    { afterUserId, limit },
+  );
+}
+
+/** Puts `to` in the place of `from`, and tells whether it did: not where another value is there, or none. */
+export async function replaceTotpSecret(
+  db: Db,
+  { userId, from, to }: { userId: number; from: string; to: string },
+): Promise<boolean> {
+  const row = await selectOne(
+    db,
+    'UPDATE totp SET secret = :to WHERE user_id = :userId AND secret = :from RETURNING 1',
+    { userId, from, to },
+  );
+  return row !== null;
+}
