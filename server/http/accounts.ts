@@ -6,6 +6,7 @@ import { logInWithPassword } from '../use-cases/log-in-with-password.ts';
 import { refreshAccountSession } from '../use-cases/refresh-account-session.ts';
 import { registerAccount } from '../use-cases/register-account.ts';
 import { auditLogRoute } from './audit-log.ts';
+import { challengeRoutes } from './challenges.ts';
 import { route, type Route } from './route.ts';
 import {
   displayTextSchema,
@@ -119,5 +120,6 @@ export const accountRoutes: Route[] = [
   changePasswordRoute,
   deleteRoute,
   auditLogRoute,
+  ...challengeRoutes('account', ''),
   ...twoFactorRoutes('account', ''),
 ];

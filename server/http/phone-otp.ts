@@ -4,6 +4,7 @@ import { deleteAccount } from '../use-cases/delete-account.ts';
 import { refreshPhoneSession } from '../use-cases/refresh-phone-session.ts';
 import { sendOneTimeCode } from '../use-cases/send-one-time-code.ts';
 import { signInWithPhone } from '../use-cases/sign-in-with-phone.ts';
+import { challengeRoutes } from './challenges.ts';
 import { route, type Route } from './route.ts';
 import {
   accessTokenAnswer,
@@ -23,6 +24,7 @@ export function phoneOtpRoutes(config: Config): Route[] {
     verifyRoute(config),
     refreshRoute,
     deleteRoute,
+    ...challengeRoutes('phone', '/auth'),
     ...twoFactorRoutes('phone', '/auth'),
   ];
 }

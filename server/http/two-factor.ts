@@ -2,7 +2,6 @@ import { toDataURL } from 'qrcode';
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { countBackupCodes } from '../queries/backup-codes.ts';
-import { completeAccountSignIn, completePhoneSignIn } from '../use-cases/answer-challenge.ts';
 import type { TokenKindName } from '../use-cases/authenticate-token.ts';
 import type { SecondFactor } from '../use-cases/check-second-factor.ts';
 import { disableSecondFactor } from '../use-cases/disable-second-factor.ts';
@@ -16,63 +15,13 @@ import {
   passwordSchema,
   totpCodeSchema,
 } from './schemas.ts';
-import { signedInAnswer, toSignedInAnswer } from './sign-in-answers.ts';
 
 /**
  * The second factor, on a surface whose people show again who they are with a password, or with a one-time code.
  * @param prefix In front of each path.
  */
 export function twoFactorRoutes(kind: TokenKindName, prefix: '' | '/auth'): Route[] {
-  return [
-    ...challengeRoutes(kind, prefix),
-    ...setUpRoutes(prefix),
-    disableRoute(kind, prefix),
-    ...backupCodeRoutes(kind, prefix),
-  ];
-}
-
-const CHALLENGE_ERRORS: ErrorCode[] = [
-  'invalid_challenge',
-  'invalid_two_factor_code',
-  'account_disabled',
-  'session_limit_reached',
-  'too_many_attempts',
-  'busy',
-  'service_unavailable',
-];
-
-function challengeRoutes(kind: TokenKindName, prefix: string): Route[] {
-  const complete = kind === 'phone' ? completePhoneSignIn : completeAccountSignIn;
-  const errors: ErrorCode[] =
-    kind === 'phone' ? [...CHALLENGE_ERRORS, 'role_not_allowed'] : CHALLENGE_ERRORS;
-  const common = { method: 'post', auth: 'public', limit: 'login', errors } as const;
-  const challenge_token = z.string().min(1).max(128);
-  return [
-    route({
-      ...common,
-      path: `${prefix}/verify-2fa`,
-      summary: 'Finish a sign-in with a code of the authenticator app',
-      body: z.strictObject({ challenge_token, code: totpCodeSchema }),
-      answer: signedInAnswer,
-      handle: async (ctx, { body, client }) => {
-        const factor = { method: 'totp', code: body.code } as const;
-        const challengeToken = body.challenge_token;
-        return toSignedInAnswer(await complete(ctx, { challengeToken, factor, client }));
-      },
-    }),
-    route({
-      ...common,
-      path: `${prefix}/verify-backup-code`,
-      summary: 'Finish a sign-in with a backup code, which is used up',
-      body: z.strictObject({ challenge_token, backup_code: backupCodeSchema }),
-      answer: signedInAnswer,
-      handle: async (ctx, { body, client }) => {
-        const factor = { method: 'backup_code', code: body.backup_code } as const;
-        const challengeToken = body.challenge_token;
-        return toSignedInAnswer(await complete(ctx, { challengeToken, factor, client }));
-      },
-    }),
-  ];
+  return [...setUpRoutes(prefix), disableRoute(kind, prefix), ...backupCodeRoutes(kind, prefix)];
 }
 
 function setUpRoutes(prefix: string): Route[] {

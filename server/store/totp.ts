@@ -49,16 +49,25 @@ export async function spendTotpStep(
   return row !== null;
 }
 
-/** Turns the second factor on, for the session that showed it as well: its next tokens say so (RFC 8176). */
+/**
+ * Turns the second factor on, unless it is on, and tells whether it did. The session that showed it has both
+ * factors from now on, and its next tokens say so (RFC 8176).
+ */
 export async function enableTotp(
   trx: Trx,
   { userId, sessionId, amr }: { userId: number; sessionId: string; amr: string[] },
-): Promise<void> {
-  await select(trx, 'UPDATE users SET totp_enabled = true WHERE id = :userId', { userId });
-  await select(trx, 'UPDATE sessions SET amr = amr || :amr WHERE id = :sessionId', {
-    sessionId,
-    amr,
-  });
+): Promise<boolean> {
+  const row = await selectOne(
+    trx,
+    `WITH enabled AS (
+       UPDATE users SET totp_enabled = true WHERE id = :userId AND NOT totp_enabled RETURNING id
+     ), noted AS (
+       UPDATE sessions SET amr = amr || :amr FROM enabled WHERE sessions.id = :sessionId
+     )
+     SELECT id FROM enabled`,
+    { userId, sessionId, amr },
+  );
+  return row !== null;
 }
 
 /** Turns the second factor off, and forgets its secret. */

@@ -1,10 +1,11 @@
 import { recordAudit, type Client } from '../audit.ts';
 import { AppError } from '../errors.ts';
 import { passwordChangedMail } from '../messaging/mails.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import type { EndSessionsContext } from '../revocation/end-sessions.ts';
 import { afterCommit, type Trx } from '../store/database.ts';
 import { listPasswordHashes, setPassword } from '../store/passwords.ts';
 import type { AccountPrincipal } from './authenticate-token.ts';
+import { changeCredentials } from './change-credentials.ts';
 import {
   checkPassword,
   confirmPassword,
@@ -39,13 +40,10 @@ export async function changePassword(
   });
   await assertNewPassword(ctx, checked, newPassword);
   const passwordHash = await ctx.passwords.hash(newPassword);
-  await endSessions(ctx, {
-    selection: { userId: principal.userId, except: principal.sessionId },
-    reason: 'credentials_changed',
-    event: 'other_sessions_revoked',
+  await changeCredentials(ctx, {
+    principal,
     client,
-    heldSessionId: principal.sessionId,
-    alongside: (trx) => replacePassword(ctx, trx, { ...input, checked, passwordHash }),
+    change: (trx) => replacePassword(ctx, trx, { ...input, checked, passwordHash }),
   });
 }
 

@@ -1,11 +1,12 @@
 import { recordAudit, type Client } from '../audit.ts';
 import { AppError } from '../errors.ts';
 import { twoFactorDisabledMail } from '../messaging/mails.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import type { EndSessionsContext } from '../revocation/end-sessions.ts';
 import { replaceBackupCodes } from '../store/backup-codes.ts';
 import type { Trx } from '../store/database.ts';
 import { deleteTotp, findTotp } from '../store/totp.ts';
 import type { Principal } from './authenticate-token.ts';
+import { changeCredentials } from './change-credentials.ts';
 import {
   checkSecondFactor,
   confirmSecondFactor,
@@ -31,19 +32,16 @@ export async function disableSecondFactor(
   ctx: SecondFactorContext & ReauthenticationContext & EndSessionsContext,
   { principal, proof, factor, client }: DisableInput,
 ): Promise<void> {
-  const { userId, sessionId } = principal;
+  const { userId } = principal;
   const totp = await findTotp(ctx.db, userId);
   if (totp?.isEnabled !== true) throw new AppError('two_factor_not_enabled');
   const failureEvent = 'two_factor_change_failed';
   await reauthenticate(ctx, { principal, proof, client, failureEvent }, async (confirm) => {
     const checked = await checkSecondFactor(ctx, { userId, factor, client });
-    await endSessions(ctx, {
-      selection: { userId, except: sessionId },
-      reason: 'credentials_changed',
-      event: 'other_sessions_revoked',
+    await changeCredentials(ctx, {
+      principal,
       client,
-      heldSessionId: sessionId,
-      alongside: async (trx) => {
+      change: async (trx) => {
         await confirm(trx);
         await confirmSecondFactor(ctx, trx, checked);
         await disable(ctx, trx, { principal, client });

@@ -4,12 +4,13 @@ import { encrypt } from '../crypto/encryption.ts';
 import { generateTotpSecret, totpUrl } from '../crypto/totp.ts';
 import { AppError } from '../errors.ts';
 import { twoFactorEnabledMail } from '../messaging/mails.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import type { EndSessionsContext } from '../revocation/end-sessions.ts';
 import { replaceBackupCodes } from '../store/backup-codes.ts';
 import { inTransaction, type Trx } from '../store/database.ts';
 import { enableTotp, findTotp, replaceTotp, spendTotpStep } from '../store/totp.ts';
 import { lockUser } from '../store/users.ts';
 import type { Principal } from './authenticate-token.ts';
+import { changeCredentials } from './change-credentials.ts';
 import { judgeTotp, totpBinding, type SecondFactorContext } from './check-second-factor.ts';
 import { generateBackupCodes } from './generate-backup-codes.ts';
 import { mailUser } from './mail-user.ts';
@@ -69,20 +70,17 @@ export async function confirmSetUp(
   ctx: SecondFactorContext & EndSessionsContext,
   { principal, code, client }: ConfirmInput,
 ): Promise<void> {
-  const { userId, sessionId } = principal;
+  const { userId } = principal;
   const totp = await findTotp(ctx.db, userId);
   if (totp === null) throw new AppError('two_factor_not_enabled');
   if (totp.isEnabled) throw new AppError('two_factor_enabled');
   const use = judgeTotp(ctx, totp, code);
   if (use === null) throw new AppError('invalid_two_factor_code');
-  await endSessions(ctx, {
-    selection: { userId, except: sessionId },
-    reason: 'credentials_changed',
-    event: 'other_sessions_revoked',
+  await changeCredentials(ctx, {
+    principal,
     client,
-    heldSessionId: sessionId,
-    alongside: async (trx) => {
-      // The user is locked by now: of two at once, or after another set-up was begun, one gets through.
+    change: async (trx) => {
+      // Of two at once, or after another set-up was begun, one gets through.
       if (!(await spendTotpStep(trx, { userId, ...use }))) {
         throw new AppError('invalid_two_factor_code');
       }
@@ -98,7 +96,8 @@ async function enable(
 ): Promise<void> {
   const { userId, sessionId } = principal;
   const at = new Date(ctx.clock.now());
-  await enableTotp(trx, { userId, sessionId, amr: SECOND_FACTOR_AMR });
+  const isNew = await enableTotp(trx, { userId, sessionId, amr: SECOND_FACTOR_AMR });
+  if (!isNew) throw new AppError('two_factor_enabled');
   await recordAudit(ctx, trx, { type: 'two_factor_enabled', at, userId, sessionId, client });
   await mailUser(ctx, trx, { userId, mail: twoFactorEnabledMail({ at, ip: client.ip }) });
 }
