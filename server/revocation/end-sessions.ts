@@ -10,12 +10,8 @@ import type { AppContext } from '../context.ts';
 import { getTokenExpirySeconds } from '../crypto/jwt.ts';
 import { AppError, isUnavailable } from '../errors.ts';
 import { inTransaction, type Db, type Trx } from '../store/database.ts';
-import {
-  endSessionRows,
-  isSessionLive,
-  type EndedSession,
-  type SessionSelection,
-} from '../store/sessions.ts';
+import { endSessionRows, type EndedSession, type SessionSelection } from '../store/session-ends.ts';
+import { isSessionLive } from '../store/sessions.ts';
 import { accessTokenLifeMs, revocationLifeMs, type RevocationReason } from './revocation.ts';
 
 export type EndSessionsContext = Pick<

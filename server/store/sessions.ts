@@ -1,5 +1,4 @@
 import type { Role } from '../config.ts';
-import { toJson, type AuditRow } from './audit-log.ts';
 import { select, selectOne, type Db, type Trx } from './database.ts';
 import type { Device } from './device.ts';
 
@@ -73,54 +72,6 @@ export function touchPhoneSession(
      RETURNING s.user_id AS "userId", owner.phone_number AS "phoneNumber", s.role,
                s.id AS "sessionId", s.generation, s.expires_at AS "expiresAt"`,
     { refreshJti, now },
-  );
-}
-
-/** Which of a user's live sessions: all, some, or all but one. */
-export interface SessionSelection {
-  userId: number;
-  only?: string[];
-  except?: string;
-}
-
-/** A session that has just ended, and the refresh tokens of the phone surface that went with it. */
-export interface EndedSession {
-  sessionId: string;
-  refreshJtis: string[];
-}
-
-interface SessionEnd {
-  selection: SessionSelection;
-  /** Where this session of the user's is not live, nothing is done. */
-  heldSessionId: string | null;
-  reason: string;
-  now: Date;
-  /** Until when a token of these sessions could live. */
-  revokedUntil: Date;
-  /** Written if a session ended. */
-  audit: AuditRow;
-}
-
-/**
- * Ends live sessions and writes a revocation for each, by the function `end_sessions` of the schema: atomic by
- * itself, and a sign-in that is under way is waited for.
- */
-export function endSessionRows(db: Db, end: SessionEnd): Promise<EndedSession[]> {
-  const { selection, heldSessionId, reason, now, revokedUntil, audit } = end;
-  return select<EndedSession>(
-    db,
-    `SELECT session_id AS "sessionId", refresh_jtis AS "refreshJtis"
-     FROM end_sessions(:userId, :only, :except, :heldSessionId, :reason, :now, :revokedUntil, :audit)`,
-    {
-      userId: selection.userId,
-      only: selection.only ?? null,
-      except: selection.except ?? null,
-      heldSessionId,
-      reason,
-      now,
-      revokedUntil,
-      audit: toJson(audit),
-    },
   );
 }
 

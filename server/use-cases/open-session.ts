@@ -12,12 +12,8 @@ import {
 import { afterCommit, inTransaction, type Trx } from '../store/database.ts';
 import { deviceOf } from '../store/device.ts';
 import { noteDevice } from '../store/known-devices.ts';
-import {
-  insertSession,
-  listSessionsOverLimit,
-  type EndedSession,
-  type NewSession,
-} from '../store/sessions.ts';
+import type { EndedSession } from '../store/session-ends.ts';
+import { insertSession, listSessionsOverLimit, type NewSession } from '../store/sessions.ts';
 import { recordLogin, type User } from '../store/users.ts';
 import { createChallenge, type Challenge, type PendingSignIn } from './second-factor-challenge.ts';
 
