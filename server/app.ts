@@ -169,6 +169,7 @@ function createContext(
     codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
     emailHashKey: deriveKey(secrets.hashPepper, 'email'),
     encryptionKeys: createEncryptionKeys(secrets.encryptionSecrets),
+    oneTimeTokenKey: deriveKey(secrets.hashPepper, 'one-time-token'),
     passwords,
     generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
     sms: createSms({ config, secrets }, { log, clock, outbox }),
@@ -230,7 +231,9 @@ function createMailSender(
     return createSmtpMail({ url: secrets.smtpUrl, from: config.mailFrom });
   }
   if (outbox !== null) return createConsoleMail({ log, outbox, clock });
-  log.warn('no SMTP_URL: nobody is told by e-mail of lockouts, new devices and changes');
+  log.warn(
+    'no SMTP_URL: nobody is told of lockouts, new devices and changes, and no password can be reset',
+  );
   return { send: () => Promise.resolve(), close: () => undefined };
 }
 

@@ -66,11 +66,12 @@ function toSettings(env: Environment): Settings {
 }
 
 function toConfig(env: Environment) {
+  const publicUrl = env.PUBLIC_URL ?? `http://localhost:${env.PORT}`;
   return {
     environment: env.NODE_ENV,
     host: env.HOST ?? (isProduction(env) ? '0.0.0.0' : '127.0.0.1'),
     port: env.PORT,
-    publicUrl: env.PUBLIC_URL ?? `http://localhost:${env.PORT}`,
+    publicUrl,
     trustedProxyHops: env.TRUST_PROXY,
     allowedOrigins: env.ALLOWED_ORIGINS.map((text) => new URL(text).origin),
     logLevel: env.LOG_LEVEL,
@@ -90,6 +91,7 @@ function toConfig(env: Environment) {
     refreshReuseLeewaySeconds: env.REFRESH_REUSE_LEEWAY_SECONDS,
     maxLoginAttempts: env.MAX_LOGIN_ATTEMPTS,
     lockoutSeconds: env.LOCKOUT_DURATION_MINUTES * 60,
+    ...toRecovery(env, publicUrl),
     passwordHashConcurrency: env.PASSWORD_HASH_CONCURRENCY,
     totpIssuer: env.TOTP_ISSUER_NAME,
     backupCodesCount: env.BACKUP_CODES_COUNT,
@@ -101,6 +103,18 @@ function toConfig(env: Environment) {
     twilioBaseUrl: env.TWILIO_BASE_URL,
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
+  };
+}
+
+/** The links that are mailed: where they lead, and how long they work. */
+function toRecovery(env: Environment, publicUrl: string) {
+  const pages = publicUrl.replace(/\/+$/, '');
+  return {
+    resetTokenSeconds: env.RESET_TOKEN_EXPIRE_HOURS * 60 * 60,
+    resetPasswordUrl: env.RESET_PASSWORD_URL ?? `${pages}/reset-password.html`,
+    verificationSeconds: 24 * 60 * 60,
+    verifyEmailUrl: env.VERIFY_EMAIL_URL ?? `${pages}/verify-email.html`,
+    mailLimitPerAddress: env.MAIL_LIMIT_PER_ADDRESS,
   };
 }
 

@@ -32,6 +32,8 @@ export interface AppContext {
   emailHashKey: KeyObject;
   /** Encrypt what the database must hold readable for us alone, such as the secrets of second factors. */
   encryptionKeys: EncryptionKeys;
+  /** Keys the hashes of tokens that are mailed: a stolen table of them opens nothing. */
+  oneTimeTokenKey: KeyObject;
   passwords: PasswordHasher;
   /** Six random digits; a test that must know the code reads it from the message, like anyone else. */
   generateCode: () => string;

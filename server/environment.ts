@@ -23,6 +23,11 @@ const limit = z
   .transform((text) => text.split('/').map(Number) as [number, number])
   .transform(([points, seconds]) => ({ points, seconds }));
 
+/** Of a web page or of an app. */
+const link = z
+  .url('must be an address')
+  .refine((text) => !text.includes('#'), 'must have no #: the token is put behind one');
+
 const secret = z
   .string()
   .min(32, 'must have at least 32 characters; openssl rand -base64 32 makes one');
@@ -71,6 +76,9 @@ export const environmentSchema = z.object({
   REFRESH_REUSE_LEEWAY_SECONDS: z.coerce.number().int().min(0).max(600).default(60),
   MAX_LOGIN_ATTEMPTS: count.max(100).default(5),
   LOCKOUT_DURATION_MINUTES: count.max(24 * 60).default(30),
+  RESET_TOKEN_EXPIRE_HOURS: count.max(24).default(1),
+  RESET_PASSWORD_URL: link.optional(),
+  VERIFY_EMAIL_URL: link.optional(),
   PASSWORD_MIN_LENGTH: z.coerce.number().int().min(8).max(64).default(12),
   PASSWORD_REQUIRE_UPPERCASE: z.stringbool().default(true),
   PASSWORD_REQUIRE_DIGIT: z.stringbool().default(true),
@@ -105,6 +113,7 @@ export const environmentSchema = z.object({
     .url({ protocol: /^smtps?$/, error: 'must be an smtp:// or smtps:// address' })
     .optional(),
   MAIL_FROM: z.string().min(3).max(320).optional(),
+  MAIL_LIMIT_PER_ADDRESS: limit.prefault('3/3600'),
 
   SMS_PROVIDER: z.enum(['console', 'twilio', 'webhook']).default('console'),
   TWILIO_ACCOUNT_SID: z.string().min(1).optional(),
@@ -166,6 +175,12 @@ export const RULES: Rule[] = [
     names: ['MAIL_FROM'],
     isBroken: (env) => env.SMTP_URL !== undefined && env.MAIL_FROM === undefined,
     sentence: 'is required with SMTP_URL',
+  },
+  {
+    names: ['PUBLIC_URL'],
+    isBroken: (env) =>
+      isProduction(env) && env.SMTP_URL !== undefined && env.PUBLIC_URL === undefined,
+    sentence: 'is required in production with SMTP_URL: links that are mailed lead there',
   },
   {
     names: ['SMS_PROVIDER'],

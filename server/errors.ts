@@ -13,6 +13,7 @@ export const ERRORS = {
     sentence: 'Never send a token in the URL: use the Authorization header or the subprotocol',
   },
   weak_password: { status: 400, sentence: 'This password cannot be used' },
+  invalid_one_time_token: { status: 400, sentence: 'Invalid or expired link' },
   otp_not_found: { status: 400, sentence: 'OTP expired or not found' },
   invalid_otp: { status: 401, sentence: 'Invalid OTP' },
   invalid_token: { status: 401, sentence: 'Invalid or expired token' },
@@ -28,6 +29,7 @@ export const ERRORS = {
   not_found: { status: 404, sentence: 'Not found' },
   method_not_allowed: { status: 405, sentence: 'This method is not allowed here' },
   account_exists: { status: 409, sentence: 'There is an account with this e-mail or username' },
+  email_already_verified: { status: 409, sentence: 'The e-mail address is verified already' },
   session_limit_reached: {
     status: 409,
     sentence: 'There are as many sessions as allowed: sign out on another device first',

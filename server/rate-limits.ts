@@ -9,7 +9,10 @@ export type SharedProfile = 'login' | 'register' | 'refresh' | 'otp';
  * Every limit there is. A route that names none is under `api`, or `apiSession` where a session asks:
  * both are counted on each node by itself, so that they cost no round trip.
  */
-export type Limiters = Record<SharedProfile | 'api' | 'apiSession' | 'otpPerNumber', Limiter>;
+export type Limiters = Record<
+  SharedProfile | 'api' | 'apiSession' | 'otpPerNumber' | 'mailPerAddress',
+  Limiter
+>;
 
 /** Made once, at the start of a node. */
 export function createLimiters(config: Config, ephemeral: EphemeralStore): Limiters {
@@ -21,6 +24,7 @@ export function createLimiters(config: Config, ephemeral: EphemeralStore): Limit
   };
   const local = (name: 'api' | 'apiSession') =>
     createLocalLimiter({ name, ...rateLimits[name], lockout });
+  const mails = { name: 'mail-address', ...config.mailLimitPerAddress };
   return {
     login: shared('login'),
     register: shared('register'),
@@ -30,5 +34,6 @@ export function createLimiters(config: Config, ephemeral: EphemeralStore): Limit
     apiSession: local('apiSession'),
     // Not without the store: neither is there a code to send.
     otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
+    mailPerAddress: withFallback(ephemeral.createLimiter(mails), createLocalLimiter(mails)),
   };
 }

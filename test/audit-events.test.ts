@@ -14,6 +14,7 @@ import {
   type Account,
 } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
+import { sessionOf, type Provoke, type Scene } from './support/audit-scene.ts';
 import { query } from './support/database.ts';
 import { failTimes } from './support/otp.ts';
 import {
@@ -24,13 +25,9 @@ import {
   wrongCode,
   type Tokens,
 } from './support/phone.ts';
+import { provokeRecovery } from './support/recovery-events.ts';
 import { FrozenClock } from './support/rotation.ts';
-import {
-  provokeTwoFactor,
-  sessionOf,
-  type Provoke,
-  type Scene,
-} from './support/two-factor-events.ts';
+import { provokeTwoFactor } from './support/two-factor-events.ts';
 
 const NEW_PASSWORD = 'Small Zebra 9 sleeps';
 /** What pino calls the level of a line. */
@@ -162,6 +159,7 @@ const PROVOKE: Record<Exclude<AuditEventType, 'user_imported'>, Provoke> = {
     await mark(changePassword(access_token, WRONG_PASSWORD)).expect(401);
     return { userId: person.userId, sessionId: null };
   },
+  ...provokeRecovery(app),
   password_hash_upgraded: async ({ person, mark }) => {
     const { password, userId } = person;
     const hash = pbkdf2Sync(password, 'salt', 480_000, 32, 'sha256').toString('base64');

@@ -239,6 +239,7 @@ test('fails for no JSON that there is', async () => {
     'challenge_token',
     'code',
     'backup_code',
+    'token',
     '__proto__',
   );
   const someText = fc.oneof(

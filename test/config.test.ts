@@ -2,36 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ConfigError, loadSettings } from '../server/config.ts';
-
-const SECRETS = {
-  JWT_SECRET_KEY: 'bJ4x0Qm2Zr8sVt6Yw1Uf3Gh5Kp7Nd9La',
-  HASH_PEPPER: 'c9Pq2We4Rt6Yu8Io0As1Df3Gh5Jk7LzX',
-  DATABASE_ENCRYPTION_KEY: 'e7Vb3Nm9Qw5Xc1Zl8Ty4Ru2Pk6Hj0GdS',
-};
-const PRODUCTION = {
-  ...SECRETS,
-  NODE_ENV: 'production',
-  DATABASE_URL: 'postgresql://user:pw@db/medallion',
-  REDIS_URL: 'rediss://redis:6379',
-  SMS_PROVIDER: 'twilio',
-  TWILIO_ACCOUNT_SID: 'AC1',
-  TWILIO_AUTH_TOKEN: 'token',
-  TWILIO_FROM: '+14155550100',
-};
-
-type Variables = Record<string, string | undefined>;
-
-/** The names of the variables that a configuration is refused for. */
-function refusedFor(variables: Variables): string[] {
-  try {
-    loadSettings(variables);
-  } catch (error) {
-    assert.ok(error instanceof ConfigError);
-    for (const problem of error.problems) assert.ok(error.message.includes(problem));
-    return error.problems.map((problem) => problem.split(':', 1)[0] ?? '').sort();
-  }
-  return [];
-}
+import { PRODUCTION, refusedFor, SECRETS } from './support/settings.ts';
 
 describe('outside production', () => {
   test('three secrets are enough, and all else has the defaults of the contract', () => {
@@ -123,6 +94,13 @@ describe('production', () => {
       'TWILIO_AUTH_TOKEN',
       'TWILIO_FROM',
     ]);
+  });
+
+  test('must know where mailed links lead to', () => {
+    const mail = { SMTP_URL: 'smtps://mail.example', MAIL_FROM: 'a@b.example' };
+    assert.deepEqual(refusedFor({ ...PRODUCTION, ...mail }), ['PUBLIC_URL']);
+    const PUBLIC_URL = 'https://rides.example';
+    assert.deepEqual(refusedFor({ ...PRODUCTION, ...mail, PUBLIC_URL }), []);
   });
 
   test('needs no Redis where there will only ever be one node', () => {

@@ -96,6 +96,7 @@ for (const mount of MOUNTS) {
       ) as { sid: string };
       assert.deepEqual(await tablesOf(account.userId), [
         'known_devices',
+        'one_time_tokens',
         'password_history',
         'sessions',
       ]);

@@ -13,13 +13,21 @@ import {
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { bearer, signIn, type Tokens } from './support/phone.ts';
+import { forget } from './support/recovery.ts';
 import { TestClock } from './support/test-clock.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 /** More than are removed at a time. */
 const MANY = 2500;
 
-const TABLES = ['sessions', 'revocations', 'refresh_tokens', 'failed_attempts'] as const;
+const TABLES = [
+  'sessions',
+  'revocations',
+  'refresh_tokens',
+  'failed_attempts',
+  'one_time_tokens',
+] as const;
 type Counts = Partial<Record<(typeof TABLES)[number], number>>;
 
 /** An app whose tables hold no row that another test made. */
@@ -97,6 +105,21 @@ test('forgets failed logins when they count no more, and no lockout before its e
   await removeExpiredRows(app.context);
   await assertRows({ failed_attempts: 0 });
   await logIn(app, locked);
+});
+
+test('removes mailed tokens when they have expired, each kind after its own time', async () => {
+  const { clock, ...app } = await startAfresh();
+  const { email } = await register(app);
+  await forget(app, email).expect(202);
+  clock.advance(HOUR_MS - 60_000);
+  await removeExpiredRows(app.context);
+  await assertRows({ one_time_tokens: 2 });
+  clock.advance(60_000 + 1000);
+  await removeExpiredRows(app.context);
+  await assertRows({ one_time_tokens: 1 });
+  clock.advance(DAY_MS - HOUR_MS);
+  await removeExpiredRows(app.context);
+  await assertRows({ one_time_tokens: 0 });
 });
 
 test('removes in batches as many as there are, also from several nodes at once', async () => {

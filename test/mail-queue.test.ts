@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
+import type { Clock } from '../server/clock.ts';
 import { MailQueue } from '../server/messaging/mail-queue.ts';
 import type { MailSender } from '../server/messaging/mail-sender.ts';
 import { eventually } from './support/eventually.ts';
 import { ADDRESS, mailAbout, senderTo, startSmtp, subjectsOf } from './support/smtp.ts';
 import { atEnd } from './support/teardown.ts';
-import { TestClock } from './support/test-clock.ts';
+import { HoldingClock, TestClock } from './support/test-clock.ts';
 
 /** A clock that says what was asked of it. */
 class RecordingClock extends TestClock {
   readonly delays: number[] = [];
 
   override after(delayMs: number, task: () => void): () => void {
-    this.delays.push(delayMs);
+    // Not the moment that every mail waits for the answer to its request.
+    if (delayMs >= 1000) this.delays.push(delayMs);
     return super.after(delayMs, task);
   }
 
@@ -24,10 +26,9 @@ class RecordingClock extends TestClock {
   }
 }
 
-function startQueue(sender: MailSender) {
+function startQueue<Time extends Clock>(sender: MailSender, clock: Time) {
   const lines: string[] = [];
   const failures = { count: 0 };
-  const clock = new RecordingClock();
   const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
   const onFailure = () => {
     failures.count++;
@@ -39,7 +40,7 @@ function startQueue(sender: MailSender) {
 
 async function setUp() {
   const smtp = await startSmtp();
-  return { smtp, ...startQueue(senderTo(smtp.url)) };
+  return { smtp, ...startQueue(senderTo(smtp.url), new RecordingClock()) };
 }
 
 describe('the queue', () => {
@@ -97,6 +98,18 @@ describe('the queue', () => {
     }
   });
 
+  test('begins no mail at once: the answer to the request goes first', async () => {
+    const sent: string[] = [];
+    const send = (to: string) => Promise.resolve(void sent.push(to));
+    const clock = new HoldingClock(100);
+    const { queue } = startQueue({ send, close: () => undefined }, clock);
+    queue.send(ADDRESS, mailAbout('one'));
+    await eventually('it waits', () => clock.held === 1);
+    assert.deepEqual(sent, []);
+    clock.release();
+    await eventually('it is sent', () => sent.length === 1);
+  });
+
   test('holds a thousand behind a server that hangs, and drops what comes beyond', async () => {
     const { smtp, queue, clock, failures, lines } = await setUp();
     smtp.behave('hang');
@@ -116,7 +129,7 @@ describe('the queue', () => {
   test('logs who failed and how, and neither the address nor the mail nor the password', async () => {
     const smtp = await startSmtp({ password: 'right-one' });
     const url = `${smtp.url.replace('//', '//mailer:wrong-one@')}?logger=true`;
-    const { queue, failures, lines } = startQueue(senderTo(url));
+    const { queue, failures, lines } = startQueue(senderTo(url), new RecordingClock());
     queue.send(ADDRESS, { ...mailAbout('one'), code: '493817' });
     await eventually('it has failed', () => failures.count === 1);
     const host = new URL(smtp.url).host;
@@ -129,7 +142,10 @@ describe('the queue', () => {
 
   test('logs nothing of an error that is not the sender’s own', async () => {
     const send = () => Promise.reject(new Error(`no mail to ${ADDRESS}`));
-    const { queue, clock, failures, lines } = startQueue({ send, close: () => undefined });
+    const { queue, clock, failures, lines } = startQueue(
+      { send, close: () => undefined },
+      new RecordingClock(),
+    );
     queue.send(ADDRESS, mailAbout('one'));
     await clock.endDelay(1);
     await clock.endDelay(2);

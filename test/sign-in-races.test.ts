@@ -7,6 +7,7 @@ import { logIn, register, type Account } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { bearer, newPhoneNumber, sendCode, type Tokens } from './support/phone.ts';
+import { newResetToken, reset } from './support/recovery.ts';
 import { present, refreshClaims } from './support/rotation.ts';
 
 const ROUNDS = 10;
@@ -19,11 +20,12 @@ const a = await startApp({ env });
 const b = await startApp({ env });
 const nodes = [a, b];
 
-/** Somebody with an account, a phone and two sessions; a code for a third is on its way. */
+/** Somebody with an account, a phone and two sessions; a code for a third and a link for a new password are on their way. */
 interface Person extends Account {
   userId: number;
   phoneNumber: string;
   code: string;
+  resetToken: string;
   held: Tokens;
   other: Tokens;
 }
@@ -33,7 +35,8 @@ async function newPerson(): Promise<Person> {
   const phoneNumber = newPhoneNumber();
   await query('UPDATE users SET phone_number = $2 WHERE id = $1', [account.userId, phoneNumber]);
   const [held, other] = await Promise.all([logIn(a, account), logIn(b, account)]);
-  return { ...account, phoneNumber, held, other, code: await sendCode(a, phoneNumber) };
+  const resetToken = await newResetToken(a, account.email);
+  return { ...account, phoneNumber, held, other, resetToken, code: await sendCode(a, phoneNumber) };
 }
 
 type Kind = 'login' | 'refresh' | 'phone';
@@ -83,6 +86,13 @@ const ENDINGS: Record<string, Ending> = {
     delayMs: 2 * SPREAD_MS,
     status: 200,
     endsHeld: false,
+    allowsLogin: false,
+  },
+  'reset-password': {
+    send: (node, { resetToken }) => reset(node, resetToken, { new_password: NEW_PASSWORD }),
+    delayMs: 2 * SPREAD_MS,
+    status: 200,
+    endsHeld: true,
     allowsLogin: false,
   },
 };

@@ -12,6 +12,7 @@ import { operationsRouter } from './operations.ts';
 import { phoneOtpRoutes } from './phone-otp.ts';
 import { probeRoutes } from './probe-routes.ts';
 import { getOnly, mountRoutes } from './route.ts';
+import { recoveryRoutes } from './recovery.ts';
 import { sessionRoutes } from './sessions.ts';
 import type { Surface } from './surface.ts';
 
@@ -38,7 +39,7 @@ const CORS = {
 const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
 
 function surfaces(ctx: AppContext): Surface[] {
-  const accounts = [...accountRoutes, ...sessionRoutes('')];
+  const accounts = [...accountRoutes, ...recoveryRoutes, ...sessionRoutes('')];
   return [
     {
       path: '/api/v2',

@@ -3,6 +3,8 @@ import type { Log } from '../log.ts';
 import { MailError, type Mail, type MailSender } from './mail-sender.ts';
 
 const RETRY_DELAYS_MS = [1000, 5000];
+/** By then the answer to the request is out, which the work on a mail would hold up. */
+const START_DELAY_MS = 100;
 const CAPACITY = 1000;
 const CLOSE_PATIENCE_MS = 2000;
 
@@ -17,6 +19,7 @@ interface QueueDeps {
 interface Job {
   to: string;
   mail: Mail;
+  startsAt: number;
 }
 
 /**
@@ -41,7 +44,8 @@ export class MailQueue {
     if (this.#closing) this.#drop(1, 'the queue is closing');
     else if (this.#waiting.length >= CAPACITY) this.#drop(1, 'too many mails are waiting');
     else {
-      this.#waiting.push({ to, mail });
+      const startsAt = this.#deps.clock.now() + START_DELAY_MS;
+      this.#waiting.push({ to, mail, startsAt });
       if (!this.#isWorking) this.#worker = this.#work();
     }
   }
@@ -68,8 +72,12 @@ export class MailQueue {
 
   async #work(): Promise<void> {
     this.#isWorking = true;
-    for (let job = this.#waiting.shift(); job; job = this.#waiting.shift())
+    for (let job = this.#waiting.shift(); job; job = this.#waiting.shift()) {
+      // A clock that is set back holds up nothing.
+      const delayMs = Math.min(START_DELAY_MS, job.startsAt - this.#deps.clock.now());
+      if (delayMs > 0 && !this.#closing) await this.#pause(delayMs);
       await this.#deliver(job);
+    }
     this.#isWorking = false;
   }
 

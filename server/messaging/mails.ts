@@ -156,31 +156,46 @@ export function backupCodesRegeneratedMail({ at, ip }: Occasion): Mail {
 interface Letter {
   subject: string;
   happened: string;
+  /** To a page of ours. */
+  link?: { label: string; url: string };
   facts: Record<string, string>;
   ifYou: string;
   ifNotYou: string;
+  code?: string;
 }
 
-function compose({ subject, happened, facts, ifYou, ifNotYou }: Letter): Mail {
+export function compose({ subject, happened, link, facts, ifYou, ifNotYou, code }: Letter): Mail {
   const lines = Object.entries(facts).map(([name, value]) => `${name}: ${value}`);
-  const paragraphs = [[happened], lines, [ifYou], [ifNotYou], [PROMISE]];
+  const rest = [lines, [ifYou], [ifNotYou], [PROMISE]];
+  // On a line of its own: a reader that makes a link of it takes no more and no less.
+  const inText = link === undefined ? [] : [[`${link.label}:`, link.url]];
+  const text = [[happened], ...inText, ...rest].map((paragraph) => paragraph.join('\n'));
   return {
     subject,
-    text: `${paragraphs.map((paragraph) => paragraph.join('\n')).join('\n\n')}\n`,
-    html: toHtml(paragraphs),
+    text: `${text.join('\n\n')}\n`,
+    html: toHtml([toParagraph([happened]), ...toAnchor(link), ...rest.map(toParagraph)]),
+    code,
   };
 }
 
-/** No colours, so that a dark mode has its own; and nothing that a reader would make a link of. */
-function toHtml(paragraphs: string[][]): string {
-  const body = paragraphs.map((lines) => `<p>${lines.map(escapeHtml).join('<br>')}</p>`);
+function toParagraph(lines: string[]): string {
+  return `<p>${lines.map(escapeHtml).join('<br>')}</p>`;
+}
+
+function toAnchor(link: Letter['link']): string[] {
+  if (link === undefined) return [];
+  return [`<p><a href="${escapeHtml(link.url)}">${escapeHtml(link.label)}</a></p>`];
+}
+
+/** No colours, so that a dark mode has its own; and no links but ours, nor what a reader would make one of. */
+function toHtml(paragraphs: string[]): string {
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
     '<meta name="color-scheme" content="light dark">',
     '<meta name="format-detection" content="telephone=no, address=no, email=no, url=no">',
     '</head><body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">',
-    ...body,
+    ...paragraphs,
     '</body></html>',
     '',
   ].join('\n');
@@ -190,7 +205,7 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-function writeOut(at: Date): string {
+export function writeOut(at: Date): string {
   return `${UTC.format(at)} UTC`;
 }
 
@@ -198,7 +213,7 @@ function writeOut(at: Date): string {
  * What a stranger chose, made harmless: one line, without characters that hide or reorder others, not long,
  * and with `evil[.]example` and `http[:]//` where mail readers would make a link.
  */
-function quote(text: string | null): string {
+export function quote(text: string | null): string {
   const line = text?.replace(/[\p{Cc}\p{Cf}\p{Cs}\s]+/gu, ' ').trim() ?? '';
   if (line === '') return 'not known';
   const characters = Array.from(line);

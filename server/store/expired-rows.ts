@@ -6,6 +6,7 @@ const TABLES = {
   sessions: { key: 'id', order: 'expires_at' },
   refresh_tokens: { key: 'jti', order: 'expires_at' },
   failed_attempts: { key: 'counter', order: 'expires_at' },
+  one_time_tokens: { key: 'token_hash', order: 'expires_at' },
 };
 
 export type ExpiringTable = keyof typeof TABLES;

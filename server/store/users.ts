@@ -61,7 +61,8 @@ export interface UserWithPassword extends User {
   passwordVersion: number;
 }
 
-const PASSWORD_COLUMNS = 'password_hash AS "passwordHash", password_version AS "passwordVersion"';
+export const PASSWORD_COLUMNS =
+  'password_hash AS "passwordHash", password_version AS "passwordVersion"';
 
 /** By e-mail address, which is compared without regard to case. */
 export function findUserByEmail(db: Db, email: string): Promise<UserWithPassword | null> {
@@ -122,6 +123,27 @@ export async function recordLogin(
      WHERE id = :userId`,
     { userId, role, now },
   );
+}
+
+/** The address of a user who has one and has not shown that it is theirs; else null. */
+export async function findUnverifiedEmail(db: Db, userId: number): Promise<string | null> {
+  const row = await selectOne<{ email: string | null }>(
+    db,
+    'SELECT email FROM users WHERE id = :userId AND email_verified_at IS NULL',
+    { userId },
+  );
+  return row?.email ?? null;
+}
+
+/** Notes that the owner of the address has just shown that it is theirs. */
+export async function markEmailVerified(
+  trx: Trx,
+  { userId, now }: { userId: number; now: Date },
+): Promise<void> {
+  await select(trx, 'UPDATE users SET email_verified_at = :now WHERE id = :userId', {
+    userId,
+    now,
+  });
 }
 
 /** Erases the user, and with the row every session. */

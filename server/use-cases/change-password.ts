@@ -1,9 +1,10 @@
 import { recordAudit, type Client } from '../audit.ts';
-import { AppError } from '../errors.ts';
 import { passwordChangedMail } from '../messaging/mails.ts';
 import type { EndSessionsContext } from '../revocation/end-sessions.ts';
 import { afterCommit, type Trx } from '../store/database.ts';
-import { listPasswordHashes, setPassword } from '../store/passwords.ts';
+import { deleteOneTimeTokens } from '../store/one-time-tokens.ts';
+import { setPassword } from '../store/passwords.ts';
+import { assertNewPassword } from './assert-new-password.ts';
 import type { AccountPrincipal } from './authenticate-token.ts';
 import { changeCredentials } from './change-credentials.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type CheckedPassword,
   type PasswordContext,
 } from './check-password.ts';
-import { assertPasswordAllowed } from './password-policy.ts';
 
 type ChangePasswordContext = PasswordContext & EndSessionsContext;
 
@@ -38,30 +38,13 @@ export async function changePassword(
     client,
     failureEvent: 'password_change_failed',
   });
-  await assertNewPassword(ctx, checked, newPassword);
+  await assertNewPassword(ctx, checked.user, newPassword);
   const passwordHash = await ctx.passwords.hash(newPassword);
   await changeCredentials(ctx, {
     principal,
     client,
     change: (trx) => replacePassword(ctx, trx, { ...input, checked, passwordHash }),
   });
-}
-
-async function assertNewPassword(
-  ctx: ChangePasswordContext,
-  { user }: CheckedPassword,
-  password: string,
-): Promise<void> {
-  const { email, username } = user;
-  const path = 'new_password';
-  assertPasswordAllowed(ctx.config.passwordPolicy, { password, email, username }, path);
-  const hashes = new Set([user.passwordHash, ...(await listPasswordHashes(ctx.db, user.id))]);
-  for (const hash of hashes) {
-    const { isCorrect } = await ctx.passwords.verify(password, hash);
-    if (!isCorrect) continue;
-    const message = 'It is one of your last five passwords';
-    throw new AppError('weak_password', { issues: [{ path, message }] });
-  }
 }
 
 async function replacePassword(
@@ -73,6 +56,7 @@ async function replacePassword(
   const user = await confirmPassword(ctx, trx, checked);
   const now = new Date(ctx.clock.now());
   await setPassword(trx, { userId: user.id, passwordHash, now });
+  await deleteOneTimeTokens(trx, { userId: user.id, purpose: 'reset_password' });
   const { sessionId } = principal;
   await recordAudit(ctx, trx, {
     type: 'password_changed',

@@ -83,7 +83,7 @@ export async function confirmPassword(
 }
 
 /** What the wrong passwords of an address are counted under: those of logins, or of whoever is signed in. */
-function passwordLimit(
+export function passwordLimit(
   { config, emailHashKey }: Pick<AppContext, 'config' | 'emailHashKey'>,
   place: 'login' | 'session',
   email: string,

@@ -14,6 +14,7 @@ export async function removeExpiredRows({
   const graces: [ExpiringTable, number][] = [
     ['revocations', 0],
     ['failed_attempts', 0],
+    ['one_time_tokens', 0],
     ['refresh_tokens', 0],
     ['sessions', SESSION_GRACE_MS],
   ];

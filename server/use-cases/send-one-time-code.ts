@@ -1,7 +1,8 @@
 import type { AppContext } from '../context.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
 import { AppError } from '../errors.ts';
-import type { Limiter, Taken } from '../ephemeral/ephemeral-store.ts';
+import type { Taken } from '../ephemeral/ephemeral-store.ts';
+import { assertWithinLimit } from './assert-within-limit.ts';
 import {
   assertNotLocked,
   CODE_SECONDS,
@@ -28,7 +29,7 @@ export async function sendOneTimeCode(
   await assertNotLocked(ctx, phoneNumber);
   const cooldown = await startCooldown(ctx, phoneNumber);
   try {
-    await consume(ctx.limiters.otpPerNumber, phoneNumber);
+    await assertWithinLimit(ctx.limiters.otpPerNumber, phoneNumber);
   } catch (error) {
     await cancelCooldown(ctx, phoneNumber, cooldown);
     throw error;
@@ -51,13 +52,6 @@ async function startCooldown(ctx: SendContext, phoneNumber: string): Promise<str
 /** Only our own: a sign-in may have cleared it, and another request begun a new one. */
 async function cancelCooldown(ctx: SendContext, phoneNumber: string, nonce: string): Promise<void> {
   await ctx.ephemeral.takeIfEqual(codeKeys(phoneNumber).cooldown, nonce);
-}
-
-async function consume(limiter: Limiter, key: string): Promise<void> {
-  const answer = await limiter.consume(key);
-  if (answer.isAllowed) return;
-  const retryAfterSeconds = Math.max(1, Math.ceil(answer.resetMs / 1000));
-  throw new AppError('rate_limited', { retryAfterSeconds });
 }
 
 async function storeAndSend(

@@ -36,3 +36,28 @@ export class TestClock implements Clock {
     if (this.#timers.delete(timer)) timer.task();
   }
 }
+
+/** A clock whose delays of one length last until the test ends them. */
+export class HoldingClock extends TestClock {
+  readonly #heldMs: number;
+  readonly #held: (() => void)[] = [];
+
+  constructor(heldMs: number) {
+    super();
+    this.#heldMs = heldMs;
+  }
+
+  override after(delayMs: number, task: () => void): () => void {
+    if (delayMs !== this.#heldMs) return super.after(delayMs, task);
+    this.#held.push(task);
+    return () => undefined;
+  }
+
+  get held(): number {
+    return this.#held.length;
+  }
+
+  release(): void {
+    for (const task of this.#held.splice(0)) task();
+  }
+}

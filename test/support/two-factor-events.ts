@@ -1,29 +1,10 @@
-import type { Test } from 'supertest';
 import type { AuditEventType } from '../../server/audit.ts';
 import { logIn, PASSWORD, tryLogIn, WRONG_PASSWORD, type Account } from './accounts.ts';
 import type { TestApp } from './app.ts';
-import { decodePart } from './jwt.ts';
-import { bearer, type Tokens } from './phone.ts';
+import { sessionOf, type Provoke } from './audit-scene.ts';
+import { bearer } from './phone.ts';
 import type { FrozenClock } from './rotation.ts';
 import { Authenticator, beginSetUp, challenge, post, protect } from './two-factor.ts';
-
-/** What the log must say beside the request. */
-export interface Expected {
-  userId: number | null;
-  sessionId: string | null;
-}
-
-/** Whose event is provoked, and how its request is marked. */
-export interface Scene {
-  person: Account & { userId: number; phoneNumber: string };
-  mark: (request: Test) => Test;
-}
-
-export type Provoke = (scene: Scene) => Promise<Expected>;
-
-export function sessionOf({ access_token }: Pick<Tokens, 'access_token'>): string {
-  return String(decodePart(access_token, 'payload').jti).split('.')[0] ?? '';
-}
 
 interface Place {
   app: TestApp;

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { ConfigError, loadSettings } from '../../server/config.ts';
+
+export const SECRETS = {
+  JWT_SECRET_KEY: 'bJ4x0Qm2Zr8sVt6Yw1Uf3Gh5Kp7Nd9La',
+  HASH_PEPPER: 'c9Pq2We4Rt6Yu8Io0As1Df3Gh5Jk7LzX',
+  DATABASE_ENCRYPTION_KEY: 'e7Vb3Nm9Qw5Xc1Zl8Ty4Ru2Pk6Hj0GdS',
+};
+export const PRODUCTION = {
+  ...SECRETS,
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgresql://user:pw@db/medallion',
+  REDIS_URL: 'rediss://redis:6379',
+  SMS_PROVIDER: 'twilio',
+  TWILIO_ACCOUNT_SID: 'AC1',
+  TWILIO_AUTH_TOKEN: 'token',
+  TWILIO_FROM: '+14155550100',
+};
+
+export type Variables = Record<string, string | undefined>;
+
+/** The names of the variables that a configuration is refused for. */
+export function refusedFor(variables: Variables): string[] {
+  try {
+    loadSettings(variables);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    for (const problem of error.problems) assert.ok(error.message.includes(problem));
+    return error.problems.map((problem) => problem.split(':', 1)[0] ?? '').sort();
+  }
+  return [];
+}
