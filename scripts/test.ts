@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client } from 'pg';
 
+import { checkSecretReport } from './secret-report.ts';
 import type { TestServices } from './test-services.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -70,7 +71,14 @@ async function run(named: string[]): Promise<number> {
   await createTemplate(services);
   const isFullRun = named.length === 0;
   const exitCode = await runTests(services, files, isFullRun);
-  return isFullRun && exitCode === 0 ? checkFullCoverage() : exitCode;
+  const secretsExitCode = checkSecretReport(secretReport(services), isFullRun);
+  if (exitCode !== 0 || !isFullRun) return exitCode;
+  return Math.max(checkFullCoverage(), secretsExitCode);
+}
+
+/** Where every test file tells what secrets it searched for. */
+function secretReport({ directory }: TestServices): string {
+  return join(directory, 'secrets.ndjson');
 }
 
 async function readServices(): Promise<TestServices | null> {
@@ -127,6 +135,7 @@ function testEnvironment(services: TestServices): NodeJS.ProcessEnv {
     TEST_DATABASE_URL: services.databaseUrl,
     TEST_TEMPLATE_DATABASE: services.template,
     TEST_REDIS_URL: services.redisUrl,
+    TEST_SECRET_REPORT: secretReport(services),
   };
 }
 

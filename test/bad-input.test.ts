@@ -8,6 +8,7 @@ import { GOOD_BODIES } from './support/good-bodies.ts';
 import { bearer } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { describedRoutes, tokenFor, type DescribedRoute } from './support/routes.ts';
+import { allowAtRest } from './support/secret-record.ts';
 
 const app = await startApp();
 const routes = await describedRoutes(app);
@@ -242,15 +243,11 @@ test('fails for no JSON that there is', async () => {
     'token',
     '__proto__',
   );
+  const known = ['123456', '+14155550100', 'rider', 'driver', 'ada@example.com'];
+  // Any of them is sent in any field: the address of an account as the password of another.
+  allowAtRest(...known);
   const someText = fc.oneof(
-    fc.constantFrom(
-      '123456',
-      '+14155550100',
-      'rider',
-      'driver',
-      'ada@example.com',
-      'Tall Giraffe 7',
-    ),
+    fc.constantFrom(...known, 'Tall Giraffe 7'),
     fc.stringMatching(/^\+[1-9]\d{1,18}$/),
     fc.string({ unit: 'binary' }),
     fc.string({ unit: 'grapheme' }),

@@ -6,6 +6,7 @@ import supertest from 'supertest';
 import { createApp, type App, type Overrides } from '../../server/app.ts';
 import { loadSettings } from '../../server/config.ts';
 import { databaseUrl, required } from './database.ts';
+import { recordEnvironment, recordOutbox } from './secret-record.ts';
 import { atEnd } from './teardown.ts';
 
 /** Before this file's Redis keys and channels: files run in parallel on one Redis. */
@@ -33,7 +34,7 @@ const SECRETS = {
 export async function testEnvironment(
   options: Pick<TestAppOptions, 'store' | 'env'> = {},
 ): Promise<Record<string, string>> {
-  return {
+  const env = {
     NODE_ENV: 'test',
     LOG_LEVEL: 'silent',
     ...SECRETS,
@@ -50,6 +51,8 @@ export async function testEnvironment(
       : { REDIS_URL: required('TEST_REDIS_URL'), REDIS_KEY_PREFIX: REDIS_PREFIX }),
     ...options.env,
   };
+  recordEnvironment(env);
+  return env;
 }
 
 /** A node in this process, listening, stopped after the file. Two of them share database and Redis. */
@@ -63,6 +66,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     ...overrides,
   });
   atEnd(() => app.close());
+  recordOutbox(app.context.outbox);
   await new Promise<void>((resolve) => app.server.listen(0, '127.0.0.1', resolve));
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

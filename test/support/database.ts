@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
+import { recordClients, recordedPrefixes } from './secret-record.ts';
+import { assertNoSecretAtRest, type Storage } from './secrets-at-rest.ts';
 import { atEnd } from './teardown.ts';
 
 /** A variable that the test runner sets. */
@@ -19,14 +21,31 @@ async function asAdmin(sql: string): Promise<void> {
   }
 }
 
-/** A database of this test file's own, cloned from the migrated template and dropped after the file. */
-async function createDatabase(): Promise<string> {
+/** A database cloned from the migrated template, and dropped after the file. */
+export async function cloneDatabase(): Promise<string> {
   const name = `${required('TEST_TEMPLATE_DATABASE')}_${randomBytes(6).toString('hex')}`;
   await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${required('TEST_TEMPLATE_DATABASE')}`);
   atEnd(() => asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
   const url = new URL(required('TEST_DATABASE_URL'));
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** Once the nodes are stopped, and before it is dropped, it is searched for every secret that they were sent. */
+async function createDatabase(): Promise<string> {
+  recordClients();
+  const url = await cloneDatabase();
+  atEnd(() => assertNoSecretAtRest(storageAt(url)));
+  return url;
+}
+
+/** Where the nodes on a database keep what they keep. */
+export function storageAt(url: string): Storage {
+  return {
+    databaseUrl: url,
+    redisUrl: required('TEST_REDIS_URL'),
+    redisPrefixes: recordedPrefixes(),
+  };
 }
 
 let database: Promise<string> | undefined;

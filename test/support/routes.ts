@@ -7,14 +7,21 @@ export interface DescribedRoute {
   method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
   takesBody: boolean;
+  /** What it takes, by media type; undefined where it takes no body. */
+  content: Record<string, { schema: BodySchema }> | undefined;
   /** Which tokens its surface reads; null where it reads none. */
   kind: TokenKindName | null;
   /** Whether it answers only to a token. */
   needsToken: boolean;
 }
 
+/** As much of a JSON schema as it takes to fill in a body. */
+export interface BodySchema {
+  properties: Record<string, { type?: string; enum?: unknown[] }>;
+}
+
 interface Operation {
-  requestBody?: unknown;
+  requestBody?: { content: Record<string, { schema: BodySchema }> };
   security: object[];
 }
 
@@ -37,6 +44,7 @@ export async function describedRoutes(app: TestApp): Promise<DescribedRoute[]> {
       method: method as DescribedRoute['method'],
       path: path.replace(/\{\w+\}/g, 'A'.repeat(22)),
       takesBody: requestBody !== undefined,
+      content: requestBody?.content,
       kind: kindOf(path),
       needsToken: security.length > 0 && security.every((way) => Object.keys(way).length > 0),
     })),

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { SMTPServer } from 'smtp-server';
 import type { Mail, MailSender } from '../../server/messaging/mail-sender.ts';
 import { createSmtpMail } from '../../server/messaging/smtp-mail.ts';
+import { recordText } from './secret-record.ts';
 import { atEnd } from './teardown.ts';
 
 export const FROM = 'Medallion <no-reply@medallion.example>';
@@ -73,7 +74,9 @@ export async function startSmtp({ secure = false, password }: SmtpOptions = {}):
     onData: (stream, { envelope }, answer) => {
       void text(stream).then((raw) => {
         const recipients = envelope.rcptTo.map(({ address }) => address);
-        messages.push({ recipients, raw, ...readMail(raw) });
+        const mail = { recipients, raw, ...readMail(raw) };
+        recordText(mail.text, 'node');
+        messages.push(mail);
         answer();
       });
     },

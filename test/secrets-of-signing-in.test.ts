@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MOUNTS, renew, signUp } from './support/accounts.ts';
+import { startApp } from './support/app.ts';
+import { databaseUrl, storageAt } from './support/database.ts';
+import { kindsOf, unknownFields, type ApiDescription } from './support/described-secrets.ts';
+import { signIn } from './support/phone.ts';
+import { recordedSecrets } from './support/secret-record.ts';
+import { findLeaks, report } from './support/secrets-at-rest.ts';
+
+const app = await startApp();
+const description = (await app.request.get('/openapi.json').expect(200)).body as ApiDescription;
+const storage = storageAt(await databaseUrl());
+
+/** Every way to sign in, or to go on being signed in. */
+const WAYS: Record<string, () => Promise<unknown>> = {
+  'post /api/v2/auth/verify-otp': () => signIn(app),
+  'post /api/v2/auth/refresh': async () => {
+    const { refresh_token } = await signIn(app);
+    await renew(app, refresh_token, '/api/v2/auth').expect(200);
+  },
+};
+for (const mount of MOUNTS) {
+  WAYS[`post ${mount}/login`] = () => signUp(app, { mount });
+  WAYS[`post ${mount}/refresh`] = async () => {
+    const { refresh_token } = await signUp(app);
+    await renew(app, refresh_token, mount).expect(200);
+  };
+}
+
+/** The routes that, by the description of the API, give a token or a cookie. */
+function signInRoutes(): string[] {
+  return Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(
+        ([, { responses }]) =>
+          path.endsWith('/login') || JSON.stringify(responses).includes('"access_token":{'),
+      )
+      .map(([method]) => `${method} ${path}`),
+  );
+}
+
+test('every way to sign in is one that is tried here', () => {
+  assert.deepEqual(Object.keys(WAYS).sort(), signInRoutes().sort());
+});
+
+for (const [route, signInThere] of Object.entries(WAYS)) {
+  test(`${route} leaves no secret at rest`, async () => {
+    const before = recordedSecrets().size;
+    await signInThere();
+    assert.ok(recordedSecrets().size > before, 'nothing that was given was kept for the search');
+    assert.deepEqual(await findLeaks(storage), []);
+  });
+}
+
+test('the API has no field of a secret that would not be searched for', () => {
+  assert.deepEqual(unknownFields(description), []);
+  const paths = { '/x': { post: { requestBody: { magic_token: {}, pin: {}, token_type: {} } } } };
+  assert.deepEqual(unknownFields({ ...description, paths }), ['magic_token', 'pin']);
+});
+
+test('the kinds of secrets that the API has are known by its description', () => {
+  const kinds = kindsOf(description);
+  for (const kind of ['password', 'one-time code', 'access token', 'refresh token'] as const) {
+    assert.ok(kinds.includes(kind), kind);
+  }
+  report({ described: kinds });
+  const later = kindsOf({
+    paths: {
+      '/verify-2fa': { post: { requestBody: { code: {}, challenge_token: {} } } },
+      '/setup-2fa': { post: { responses: { secret: {}, backup_codes: {} } } },
+    },
+    components: { securitySchemes: { a: { in: 'cookie' }, b: { scheme: 'basic' } } },
+  });
+  assert.deepEqual(later.sort(), [
+    'API client secret',
+    'TOTP code',
+    'TOTP secret',
+    'backup code',
+    'challenge token',
+    'server secret',
+    'session cookie',
+  ]);
+});
