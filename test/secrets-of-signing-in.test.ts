@@ -5,10 +5,20 @@ import { startApp } from './support/app.ts';
 import { databaseUrl, storageAt } from './support/database.ts';
 import { kindsOf, unknownFields, type ApiDescription } from './support/described-secrets.ts';
 import { signIn } from './support/phone.ts';
+import { FrozenClock } from './support/rotation.ts';
 import { recordedSecrets } from './support/secret-record.ts';
 import { findLeaks, report } from './support/secrets-at-rest.ts';
+import {
+  challenge,
+  FEW_CODES,
+  protect,
+  SURFACES,
+  verify,
+  verifyBackup,
+} from './support/two-factor.ts';
 
-const app = await startApp();
+const clock = new FrozenClock();
+const app = await startApp({ clock, env: FEW_CODES });
 const description = (await app.request.get('/openapi.json').expect(200)).body as ApiDescription;
 const storage = storageAt(await databaseUrl());
 
@@ -25,6 +35,22 @@ for (const mount of MOUNTS) {
   WAYS[`post ${mount}/refresh`] = async () => {
     const { refresh_token } = await signUp(app);
     await renew(app, refresh_token, mount).expect(200);
+  };
+}
+
+for (const surface of SURFACES) {
+  const { mount } = surface;
+  const begin = async () => {
+    const person = await protect({ app, mount, clock }, await surface.makePerson(app));
+    return { ...person, challenge_token: await challenge(app, person) };
+  };
+  WAYS[`post ${mount}/verify-2fa`] = async () => {
+    const { challenge_token, authenticator } = await begin();
+    await verify(app, mount, { challenge_token, code: authenticator.next() }).expect(200);
+  };
+  WAYS[`post ${mount}/verify-backup-code`] = async () => {
+    const { challenge_token, backupCodes } = await begin();
+    await verifyBackup(app, mount, { challenge_token, backup_code: backupCodes[0] }).expect(200);
   };
 }
 
