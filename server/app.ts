@@ -1,14 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { repeat, systemClock } from './clock.ts';
-import { ConfigError, type Settings } from './config.ts';
-import type { AppContext } from './context.ts';
-import { accountTokens } from './crypto/account-tokens.ts';
+import { ConfigError, type Secrets, type Settings } from './config.ts';
+import type { AppContext, TokenKeys } from './context.ts';
 import { createEncryptionKeys } from './crypto/encryption.ts';
-import { createTokenKeys } from './crypto/jwt.ts';
 import { deriveKey } from './crypto/keyed-hash.ts';
 import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
-import { PHONE_TOKENS } from './crypto/phone-tokens.ts';
+import { createKeysOfBothKinds } from './crypto/token-keys.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
@@ -66,6 +64,8 @@ export interface App {
   /** Not listening yet. */
   server: Server;
   context: AppContext;
+  /** From now on other secrets sign and verify tokens: both kinds at once, and whatever is under way goes on. */
+  changeTokenKeys: (secrets: Secrets['tokenSecrets']) => Promise<void>;
   /** Refuses what is new, closes the sockets, finishes what is under way, then lets go of everything. */
   close: () => Promise<void>;
 }
@@ -76,7 +76,13 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
   if (databaseUrl === undefined) throw new ConfigError(['DATABASE_URL: is required']);
   await migrate(databaseUrl);
   const state = { isDraining: false };
-  const context = createContext(settings, overrides, () => state.isDraining);
+  const parties = { issuer: settings.config.publicUrl, audience: TOKEN_AUDIENCE };
+  const tokenKeys = await createKeysOfBothKinds(parties, settings.secrets.tokenSecrets);
+  const parts = createParts(settings, overrides, () => state.isDraining);
+  const context: AppContext = { ...parts, ...tokenKeys };
+  const changeTokenKeys: App['changeTokenKeys'] = async (secrets) => {
+    Object.assign(context, await createKeysOfBothKinds(parties, secrets));
+  };
   const release = async () => {
     state.isDraining = true;
     context.revocations.stop();
@@ -100,7 +106,7 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
       await stop();
       await release();
     };
-    return { server, context, close };
+    return { server, context, changeTokenKeys, close };
   } catch (error) {
     await release();
     throw error;
@@ -139,11 +145,11 @@ function assemble(context: AppContext, { routers, messages }: Extended) {
   return { server, stop };
 }
 
-function createContext(
+function createParts(
   { config, secrets }: Settings,
   overrides: Overrides,
   isDraining: () => boolean,
-): AppContext {
+): Omit<AppContext, keyof TokenKeys> {
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? createLog(config);
   const db = openDatabase(secrets.databaseUrl ?? '', config.databasePoolSize);
@@ -161,11 +167,6 @@ function createContext(
     outbox,
     isDraining,
     metrics,
-    phoneKeys: createTokenKeys(PHONE_TOKENS, secrets.jwtSecretKeys),
-    accountKeys: createTokenKeys(
-      accountTokens({ issuer: config.publicUrl, audience: TOKEN_AUDIENCE }),
-      secrets.jwtSecretKeys,
-    ),
     codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
     emailHashKey: deriveKey(secrets.hashPepper, 'email'),
     encryptionKeys: createEncryptionKeys(secrets.encryptionSecrets),

@@ -1,3 +1,5 @@
+import { readKeyFiles, type KeyFiles, type ReadFile } from './key-files.ts';
+import type { TokenSecret } from './crypto/signing-key.ts';
 import {
   ALIASES,
   APP_ROLES,
@@ -21,13 +23,18 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the environment variables of the contract, an empty one counting as not set.
+ * Reads the environment variables of the contract, an empty one counting as not set, and the files that they name.
  * @throws ConfigError naming every problem at once.
  */
-export function loadSettings(variables: Record<string, string | undefined>): Settings {
+export function loadSettings(
+  variables: Record<string, string | undefined>,
+  readFile: ReadFile,
+): Settings {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
   for (const [name, alias] of Object.entries(ALIASES)) given[name] ??= given[alias];
   const { env, faults } = parseVariables(given);
+  const keyFiles = readKeyFiles(env, readFile);
+  for (const [name, sentence] of keyFiles.faults) faults.set(name, sentence);
   const broken = RULES.filter(
     (rule) => !rule.names.some((name) => faults.has(name)) && rule.isBroken(env),
   );
@@ -36,7 +43,7 @@ export function loadSettings(variables: Record<string, string | undefined>): Set
     ...broken.map((rule) => `${rule.names.join(', ')}: ${rule.sentence}`),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
-  return toSettings(env);
+  return toSettings(env, keyFiles);
 }
 
 /** Each variable by itself, so that one fault hides no other; `env` is whole when `faults` is empty. */
@@ -53,7 +60,10 @@ function parseVariables(given: Record<string, string | undefined>) {
 }
 
 export type Config = ReturnType<typeof toConfig>;
-export type Secrets = ReturnType<typeof toSecrets>;
+export type Secrets = ReturnType<typeof toSecrets> & {
+  /** What signs tokens, then what only verifies them. */
+  tokenSecrets: [TokenSecret, ...TokenSecret[]];
+};
 
 /** What the app is started with: what may be shown, and what may not. */
 export interface Settings {
@@ -61,8 +71,9 @@ export interface Settings {
   secrets: Secrets;
 }
 
-function toSettings(env: Environment): Settings {
-  return { config: Object.freeze(toConfig(env)), secrets: Object.freeze(toSecrets(env)) };
+function toSettings(env: Environment, keyFiles: KeyFiles): Settings {
+  const secrets = { ...toSecrets(env), tokenSecrets: toTokenSecrets(env, keyFiles) };
+  return { config: Object.freeze(toConfig(env)), secrets: Object.freeze(secrets) };
 }
 
 function toConfig(env: Environment) {
@@ -152,7 +163,6 @@ function toSecrets(env: Environment) {
   return {
     databaseUrl: env.DATABASE_URL,
     redisUrl: env.REDIS_URL,
-    jwtSecretKeys: withPrevious(env.JWT_SECRET_KEY, env.JWT_SECRET_KEY_PREVIOUS),
     hashPepper: env.HASH_PEPPER,
     encryptionSecrets: withPrevious(
       env.DATABASE_ENCRYPTION_KEY,
@@ -170,4 +180,19 @@ function toSecrets(env: Environment) {
 
 function withPrevious(current: string, previous: string | undefined): [string, ...string[]] {
   return previous === undefined ? [current] : [current, previous];
+}
+
+/** While the algorithm is being changed, what only verifies is of another than what signs. */
+function toTokenSecrets(env: Environment, keyFiles: KeyFiles): Secrets['tokenSecrets'] {
+  const current = keyFiles.current ?? fromSecret(env.JWT_SECRET_KEY ?? '');
+  const previous = env.JWT_SECRET_KEY_PREVIOUS;
+  return [
+    current,
+    ...(previous === undefined ? [] : [fromSecret(previous)]),
+    ...(keyFiles.previous === undefined ? [] : [keyFiles.previous]),
+  ];
+}
+
+function fromSecret(secret: string): TokenSecret {
+  return { algorithm: 'HS256', secret };
 }

@@ -16,16 +16,20 @@ import type { Blacklist } from './revocation/blacklist.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
 import type { Database } from './store/database.ts';
 
+/** Exchanged while the app runs: looked up in the context at each use, and never kept. */
+export interface TokenKeys {
+  phoneKeys: PhoneKeys;
+  accountKeys: AccountKeys;
+}
+
 /** All that the app is made of. `app.ts` builds it; a use case takes what it `Pick`s of it. */
-export interface AppContext {
+export interface AppContext extends TokenKeys {
   config: Config;
   clock: Clock;
   log: Log;
   metrics: Metrics;
   db: Database;
   ephemeral: EphemeralStore;
-  phoneKeys: PhoneKeys;
-  accountKeys: AccountKeys;
   /** Keys the hashes of one-time codes, so that whoever reads the store cannot guess them. */
   codeHashKey: KeyObject;
   /** Keys the hashes of e-mail addresses, so that failures are counted without keeping what was typed. */

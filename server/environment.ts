@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KEY_OF_ALGORITHM, type AsymmetricAlgorithm } from './crypto/private-key.ts';
 
 /** Roles that the apps act in, then those of staff, from the least to the most powerful. */
 export const APP_ROLES = ['rider', 'driver'] as const;
@@ -6,6 +7,9 @@ export const STAFF_ROLES = ['viewer', 'editor', 'admin'] as const;
 export const ROLES = [...APP_ROLES, ...STAFF_ROLES] as const;
 export type AppRole = (typeof APP_ROLES)[number];
 export type Role = (typeof ROLES)[number];
+
+const ASYMMETRIC = Object.keys(KEY_OF_ALGORITHM) as AsymmetricAlgorithm[];
+const ALGORITHMS = ['HS256', ...ASYMMETRIC] as const;
 
 const list = z
   .string()
@@ -56,9 +60,11 @@ export const environmentSchema = z.object({
   REDIS_KEY_PREFIX: z.string().max(64).default(''),
   SINGLE_NODE: z.stringbool().default(false),
 
-  JWT_SECRET_KEY: secret,
+  JWT_ALGORITHM: z.enum(ALGORITHMS, `must be ${ALGORITHMS.join(', ')}`).default('HS256'),
+  JWT_SECRET_KEY: secret.optional(),
   JWT_SECRET_KEY_PREVIOUS: secret.optional(),
-  JWT_ALGORITHM: z.literal('HS256', 'must be HS256').default('HS256'),
+  JWT_PRIVATE_KEY_FILE: z.string().optional(),
+  JWT_PRIVATE_KEY_FILE_PREVIOUS: z.string().optional(),
   HASH_PEPPER: secret,
   DATABASE_ENCRYPTION_KEY: secret,
   DATABASE_ENCRYPTION_KEY_PREVIOUS: secret.optional(),
@@ -142,6 +148,9 @@ interface Rule {
   sentence: string;
 }
 
+const isAsymmetric = (env: Environment): boolean =>
+  ASYMMETRIC.some((algorithm) => algorithm === env.JWT_ALGORITHM);
+
 export const isProduction = (env: Environment): boolean => env.NODE_ENV === 'production';
 
 const SECRETS = [
@@ -170,6 +179,21 @@ export const RULES: Rule[] = [
     names: ['REDIS_URL'],
     isBroken: (env) => isProduction(env) && env.REDIS_URL === undefined && !env.SINGLE_NODE,
     sentence: 'is required in production, or SINGLE_NODE=true if there will only ever be one node',
+  },
+  {
+    names: ['JWT_SECRET_KEY'],
+    isBroken: (env) => env.JWT_ALGORITHM === 'HS256' && env.JWT_SECRET_KEY === undefined,
+    sentence: 'is required',
+  },
+  {
+    names: ['JWT_PRIVATE_KEY_FILE'],
+    isBroken: (env) => isAsymmetric(env) && env.JWT_PRIVATE_KEY_FILE === undefined,
+    sentence: `is required with JWT_ALGORITHM ${ASYMMETRIC.join(', ')}`,
+  },
+  {
+    names: ['JWT_PRIVATE_KEY_FILE'],
+    isBroken: (env) => env.JWT_ALGORITHM === 'HS256' && env.JWT_PRIVATE_KEY_FILE !== undefined,
+    sentence: 'is not used with JWT_ALGORITHM=HS256; to make it known first, add _PREVIOUS',
   },
   {
     names: ['MAIL_FROM'],

@@ -1,7 +1,10 @@
+import { openSync, closeSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createApp } from './app.ts';
+import { parseEnv } from 'node:util';
+import { createApp, type App } from './app.ts';
 import { ConfigError, loadSettings, type Settings } from './config.ts';
+import { developmentKeyFile } from './embedded/development-key.ts';
 import { developmentSecrets } from './embedded/development-secrets.ts';
 import type { Extension } from './extension.ts';
 import { createLog, type Log } from './log.ts';
@@ -9,17 +12,20 @@ import { createLog, type Log } from './log.ts';
 /** A stop that takes longer is ended by force, before whoever asked for it does so. */
 const STOP_TIMEOUT_MS = 9000;
 
-const variables = await readVariables();
-const settings = readSettings(variables);
+/** What the process was started with: at every reading it comes before what `.env` says. */
+const inherited = { ...process.env };
+const settings = readSettings(await readVariables());
 const log = createLog(settings.config);
 const stopper = stopOnSignals(log);
-await start(settings).catch((error: unknown) => {
+const started = start(settings);
+readKeysOnHangup(started);
+await started.catch((error: unknown) => {
   log.debug({ err: error }, 'the server could not start');
   process.stderr.write(`Medallion could not start: ${messageOf(error)}\n`);
   return stopper.stop(1);
 });
 
-async function start({ config, secrets }: Settings): Promise<void> {
+async function start({ config, secrets }: Settings): Promise<App> {
   const databaseUrl = secrets.databaseUrl ?? (await startEmbedded(config.dataDirectory));
   const extensions = await Promise.all(config.extensions.map(loadExtension));
   const app = await createApp(
@@ -34,23 +40,46 @@ async function start({ config, secrets }: Settings): Promise<void> {
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   if (config.environment === 'production') log.info({ host: config.host, port }, 'listening');
   else greet(`http://${config.host}:${port}`);
+  return app;
 }
 
 async function readVariables(): Promise<NodeJS.ProcessEnv> {
-  try {
-    process.loadEnvFile();
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
-  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
+  const all = { ...readDotEnv(), ...inherited };
+  Object.assign(process.env, all); // for extensions and for Node itself
+  const given: NodeJS.ProcessEnv = Object.fromEntries(
+    Object.entries(all).filter(([, value]) => value !== ''),
+  );
   if ((given.NODE_ENV ?? given.ENVIRONMENT) === 'production') return given;
   const aliases = { ...(given.SECRET_KEY && { JWT_SECRET_KEY: given.SECRET_KEY }) };
-  return { ...(await developmentSecrets(given.DATA_DIR ?? '.data')), ...aliases, ...given };
+  return { ...(await developmentVariables(given)), ...aliases, ...given };
+}
+
+function readDotEnv(): NodeJS.Dict<string> {
+  try {
+    return parseEnv(readFile('.env'));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return {};
+  }
+}
+
+/** What a development server makes for itself where it is not given. */
+async function developmentVariables(given: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+  const directory = given.DATA_DIR ?? '.data';
+  const secrets = await developmentSecrets(directory);
+  if (given.JWT_PRIVATE_KEY_FILE !== undefined) return secrets;
+  const algorithm = given.JWT_ALGORITHM ?? given.ALGORITHM ?? '';
+  const file = await developmentKeyFile(directory, algorithm);
+  return { ...secrets, ...(file !== null && { JWT_PRIVATE_KEY_FILE: file }) };
+}
+
+function readFile(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function readSettings(given: NodeJS.ProcessEnv): Settings {
   try {
-    return loadSettings(given);
+    return loadSettings(given, readFile);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -100,12 +129,48 @@ async function loadExtension(path: string): Promise<Extension> {
 function greet(address: string): void {
   const lines = [`Medallion listens on ${address}`, `  API  ${address}/docs`];
   try {
-    loadSettings({ ...process.env, NODE_ENV: 'production' });
+    loadSettings({ ...process.env, NODE_ENV: 'production' }, readFile);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     lines.push('For production it is missing:', ...error.problems.map((line) => `  ${line}`));
   }
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** On SIGHUP the keys of tokens, and nothing else, are read anew; one reading after the other. */
+function readKeysOnHangup(app: Promise<App>): void {
+  let reading: Promise<unknown> = app.catch(() => undefined);
+  process.on('SIGHUP', () => {
+    // A terminal that is closed sends it too, and means that the server shall end with it.
+    if (isTerminalGone()) return void stopper.stop(0);
+    reading = reading.then(async () => readKeysAnew(await app)).catch(() => undefined);
+  });
+}
+
+async function readKeysAnew(app: App): Promise<void> {
+  try {
+    const { secrets } = loadSettings(await readVariables(), readFile);
+    await app.changeTokenKeys(secrets.tokenSecrets);
+    const { phoneKeys, accountKeys } = app.context;
+    const kids = { account: accountKeys.signing.kid, phone: phoneKeys.signing.kid };
+    log.info(
+      { algorithm: accountKeys.signing.algorithm, kids },
+      'the keys of tokens are read anew',
+    );
+  } catch (error) {
+    const why = error instanceof ConfigError ? { problems: error.problems } : { err: error };
+    log.error(why, 'the keys of tokens stay as they were: the configuration cannot be used');
+  }
+}
+
+function isTerminalGone(): boolean {
+  if (!process.stdout.isTTY) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /**

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { ConfigError, loadSettings } from '../server/config.ts';
-import { PRODUCTION, refusedFor, SECRETS } from './support/settings.ts';
+import { ConfigError } from '../server/config.ts';
+import { load, PRODUCTION, refusedFor, SECRETS, signers } from './support/settings.ts';
 
 describe('outside production', () => {
   test('three secrets are enough, and all else has the defaults of the contract', () => {
-    const { config, secrets } = loadSettings(SECRETS);
+    const settings = load(SECRETS);
+    const { config, secrets } = settings;
     assert.deepEqual(config, {
       ...config,
       environment: 'development',
@@ -27,17 +28,14 @@ describe('outside production', () => {
       backupCodesCount: 10,
       backupCodeLength: 8,
     });
-    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
+    assert.deepEqual(signers(settings), [SECRETS.JWT_SECRET_KEY]);
     assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY]);
     assert.equal(secrets.databaseUrl, undefined);
     assert.equal(secrets.redisUrl, undefined);
   });
 
   test('the address follows the port', () => {
-    assert.equal(
-      loadSettings({ ...SECRETS, PORT: '8080' }).config.publicUrl,
-      'http://localhost:8080',
-    );
+    assert.equal(load({ ...SECRETS, PORT: '8080' }).config.publicUrl, 'http://localhost:8080');
   });
 
   test('the secrets are required, and must differ from each other', () => {
@@ -55,20 +53,20 @@ describe('outside production', () => {
 
   test('the previous key goes on verifying', () => {
     const old = 'oldKeyoldKeyOldKeyOldKeyOldKey12';
-    const { secrets } = loadSettings({ ...SECRETS, JWT_SECRET_KEY_PREVIOUS: old });
-    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY, old]);
+    const settings = load({ ...SECRETS, JWT_SECRET_KEY_PREVIOUS: old });
+    assert.deepEqual(signers(settings), [SECRETS.JWT_SECRET_KEY, old]);
   });
 
   test('the previous key of the database goes on decrypting', () => {
     const old = 'oldKeyoldKeyOldKeyOldKeyOldKey12';
-    const { secrets } = loadSettings({ ...SECRETS, DATABASE_ENCRYPTION_KEY_PREVIOUS: old });
+    const { secrets } = load({ ...SECRETS, DATABASE_ENCRYPTION_KEY_PREVIOUS: old });
     assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY, old]);
   });
 });
 
 describe('production', () => {
   test('takes a whole configuration', () => {
-    const { config } = loadSettings(PRODUCTION);
+    const { config } = load(PRODUCTION);
     assert.equal(config.environment, 'production');
     assert.equal(config.host, '0.0.0.0');
     assert.deepEqual(config.selfSignupRoles, ['rider']);
@@ -147,21 +145,21 @@ describe('production', () => {
 describe('a variable', () => {
   test('that is empty is not set', () => {
     const empty = { NODE_ENV: '', PORT: '', REDIS_URL: '', SELF_SIGNUP_ROLES: '', LOG_LEVEL: '' };
-    const { config, secrets } = loadSettings({ ...SECRETS, ...empty });
-    assert.deepEqual(config, loadSettings(SECRETS).config);
+    const { config, secrets } = load({ ...SECRETS, ...empty });
+    assert.deepEqual(config, load(SECRETS).config);
     assert.equal(secrets.redisUrl, undefined);
     assert.deepEqual(refusedFor({ ...SECRETS, JWT_SECRET_KEY: '' }), ['JWT_SECRET_KEY']);
   });
 
   test('is read under its older name where it is not set itself', () => {
     const old = { SECRET_KEY: SECRETS.JWT_SECRET_KEY, ALGORITHM: 'HS256', ENVIRONMENT: 'test' };
-    const { config, secrets } = loadSettings({ ...SECRETS, JWT_SECRET_KEY: '', ...old });
-    assert.equal(config.environment, 'test');
-    assert.deepEqual(secrets.jwtSecretKeys, [SECRETS.JWT_SECRET_KEY]);
+    const settings = load({ ...SECRETS, JWT_SECRET_KEY: '', ...old });
+    assert.equal(settings.config.environment, 'test');
+    assert.deepEqual(signers(settings), [SECRETS.JWT_SECRET_KEY]);
     const both = { ...SECRETS, ...old, SECRET_KEY: 'x', NODE_ENV: 'development' };
-    assert.equal(loadSettings(both).config.environment, 'development');
+    assert.equal(load(both).config.environment, 'development');
     const emptied = { ...SECRETS, NODE_ENV: '', ENVIRONMENT: 'test' };
-    assert.equal(loadSettings(emptied).config.environment, 'test');
+    assert.equal(load(emptied).config.environment, 'test');
     assert.deepEqual(refusedFor({ ...SECRETS, ALGORITHM: 'none' }), ['JWT_ALGORITHM']);
   });
 
@@ -174,7 +172,7 @@ describe('a variable', () => {
     DATABASE_URL: ['mysql://db', 'db'],
     REDIS_URL: ['http://redis', 'redis'],
     SINGLE_NODE: ['perhaps'],
-    JWT_ALGORITHM: ['none', 'hs256'],
+    JWT_ALGORITHM: ['none', 'hs256', 'RS512', 'eddsa'],
     DEFAULT_REGION: ['us', 'USA', '+1'],
     SELF_SIGNUP_ROLES: ['admin', 'rider,root'],
     OTP_LIMIT_PER_NUMBER: ['5', '0/60', '5/0', '-1/60', '5/60/60', 'a/b'],
@@ -194,7 +192,7 @@ describe('a variable', () => {
   }
 
   test('that is a list is taken apart at commas', () => {
-    const { config } = loadSettings({
+    const { config } = load({
       ...SECRETS,
       ALLOWED_ORIGINS: ' https://a.example , https://b.example:8443/ ,',
       SELF_SIGNUP_ROLES: 'driver',
@@ -218,7 +216,7 @@ test('every problem is told, and none of them quotes a secret', () => {
     DATABASE_ENCRYPTION_KEY: 'hush-4',
   };
   assert.throws(
-    () => loadSettings(variables),
+    () => load(variables),
     (error) =>
       error instanceof ConfigError &&
       error.problems.length === 4 &&
@@ -227,7 +225,7 @@ test('every problem is told, and none of them quotes a secret', () => {
 });
 
 test('nothing can be changed once it is read, and the secrets are apart', () => {
-  const { config, secrets } = loadSettings(PRODUCTION);
+  const { config, secrets } = load(PRODUCTION);
   assert.ok(Object.isFrozen(config) && Object.isFrozen(secrets));
   const shown = JSON.stringify(config);
   for (const secret of [...Object.values(SECRETS), 'user:pw', 'token']) {

@@ -20,8 +20,10 @@ import { generateOpaqueToken } from '../server/crypto/opaque-token.ts';
 import { decodePart, encodePart } from './support/jwt.ts';
 
 const NOW = 1_800_000_000;
-const secret = randomBytes(32).toString('base64');
-const keys = createTokenKeys(PHONE_TOKENS, [secret]);
+const newSecret = () =>
+  ({ algorithm: 'HS256', secret: randomBytes(32).toString('base64') }) as const;
+const { secret } = newSecret();
+const keys = await createTokenKeys(PHONE_TOKENS, [{ algorithm: 'HS256', secret }]);
 const subject = {
   userId: 7,
   phoneNumber: '+14155550100',
@@ -76,19 +78,22 @@ test('gives each token a jti of its own', () => {
   assert.equal(new Set(jtis).size, 100);
 });
 
-test('makes the same keys of one secret on every node, and others of another', () => {
+test('makes the same keys of one secret on every node, and others of another', async () => {
   const { token } = generateAccessToken(keys, subject, life);
-  const sameKeys = createTokenKeys(PHONE_TOKENS, [secret]);
+  const sameKeys = await createTokenKeys(PHONE_TOKENS, [{ algorithm: 'HS256', secret }]);
   assert.equal(sameKeys.signing.kid, keys.signing.kid);
   assert.notEqual(decodeToken(sameKeys, token, atNow), null);
-  const others = createTokenKeys(PHONE_TOKENS, [randomBytes(32).toString('base64')]);
+  const others = await createTokenKeys(PHONE_TOKENS, [newSecret()]);
   assert.notEqual(others.signing.kid, keys.signing.kid);
   assert.equal(decodeToken(others, token, atNow), null);
 });
 
-test('takes what the previous key signed, and signs with the first', () => {
+test('takes what the previous key signed, and signs with the first', async () => {
   const { token } = generateAccessToken(keys, subject, life);
-  const changed = createTokenKeys(PHONE_TOKENS, [randomBytes(32).toString('base64'), secret]);
+  const changed = await createTokenKeys(PHONE_TOKENS, [
+    newSecret(),
+    { algorithm: 'HS256', secret },
+  ]);
   assert.notEqual(decodeToken(changed, token, atNow), null);
   const { token: fresh } = generateAccessToken(changed, subject, life);
   assert.equal(decodePart(fresh, 'header').kid, changed.signing.kid);

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadSettings } from '../server/config.ts';
-import { refusedFor, SECRETS, type Variables } from './support/settings.ts';
+import { load, refusedFor, SECRETS, type Variables } from './support/settings.ts';
 
 test('the pages that mailed links lead to are our own, or those that are named', () => {
   const pagesOf = (variables: Variables) => {
-    const { resetPasswordUrl, verifyEmailUrl } = loadSettings({
+    const { resetPasswordUrl, verifyEmailUrl } = load({
       ...SECRETS,
       ...variables,
     }).config;
@@ -26,7 +25,7 @@ test('the pages that mailed links lead to are our own, or those that are named',
 
 test('a link for a new password works for an hour to a day', () => {
   const lifeOf = (hours?: string) =>
-    loadSettings({ ...SECRETS, RESET_TOKEN_EXPIRE_HOURS: hours }).config.resetTokenSeconds;
+    load({ ...SECRETS, RESET_TOKEN_EXPIRE_HOURS: hours }).config.resetTokenSeconds;
   assert.deepEqual([lifeOf(), lifeOf('24')], [3600, 24 * 3600]);
   for (const hours of ['0', '25', '1.5', 'x']) {
     const refused = refusedFor({ ...SECRETS, RESET_TOKEN_EXPIRE_HOURS: hours });

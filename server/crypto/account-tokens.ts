@@ -30,7 +30,13 @@ export function accountTokens({ issuer, audience }: TokenParties) {
     amr: z.array(z.string()),
   });
   const refresh = z.strictObject({ ...common, token_type: z.literal('refresh') });
-  return { name: 'account', claims: { access, refresh }, parties: { issuer, audience } };
+  return {
+    name: 'account',
+    // Other services verify these tokens: with the key that its owner knows.
+    signsWith: 'given key' as const,
+    claims: { access, refresh },
+    parties: { issuer, audience },
+  };
 }
 
 type AccountTokens = ReturnType<typeof accountTokens>;
@@ -69,7 +75,7 @@ export function generateAccountAccessToken(
   return { token, jti };
 }
 
-/** A signed refresh token. Of the same subject, jti and life it is the same token, byte for byte. */
+/** A signed refresh token. Of the same subject, jti and life it says the same, byte for byte but for its signature. */
 export function generateAccountRefreshToken(
   keys: AccountKeys,
   subject: Pick<AccountSubject, 'userId' | 'sessionId'> & { jti: string },

@@ -1,14 +1,22 @@
-import type { KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import type { z } from 'zod';
-import { deriveKey, keyedHash } from './keyed-hash.ts';
+import { isOneForm } from './base64url.ts';
+import { signEddsa, verifyEddsa } from './eddsa-token.ts';
 import { generateOpaqueToken } from './opaque-token.ts';
+import {
+  createSigningKey,
+  type PublicJwk,
+  type SigningKey,
+  type TokenSecret,
+} from './signing-key.ts';
 
-export type TokenType = 'access' | 'refresh';
+const TOKEN_TYPES = ['access', 'refresh'] as const;
+export type TokenType = (typeof TOKEN_TYPES)[number];
 
-/** The claims that a family of tokens has, exactly. Each family has keys of its own: none passes for another. */
+/** The claims that a kind of token has, exactly. Each kind has keys of its own: none passes for another. */
 export interface TokenKind<Access = unknown, Refresh = unknown> {
   name: string;
+  signsWith: 'given key' | 'derived key';
   claims: { access: z.ZodType<Access>; refresh: z.ZodType<Refresh> };
 }
 
@@ -31,42 +39,45 @@ export interface SignedToken {
 /** The keys of one kind of token. */
 export interface TokenKeys<Kind extends TokenKind = TokenKind> {
   kind: Kind;
-  signing: { kid: string; key: KeyObject };
+  signing: SigningKey;
   /** By the encoded header that we would write: no part of a foreign header is ever interpreted. */
-  verifying: ReadonlyMap<string, { type: TokenType; key: KeyObject }>;
+  verifying: ReadonlyMap<string, readonly [TokenType, SigningKey]>;
+  /** Of all that verify, those that other services may verify with. */
+  publicKeys: readonly PublicJwk[];
 }
 
-const ALGORITHM = 'HS256';
 const MAX_TOKEN_LENGTH = 4096;
 
 /**
- * Makes the keys of one kind of token from the current secret and, while keys are being changed, the
- * previous one. A key id is derived from its secret: the same on all nodes, and it reveals nothing.
+ * Makes the keys of one kind of token from what signs and, while keys are being changed, from what only
+ * verifies, each with its own algorithm.
  */
-export function createTokenKeys<Kind extends TokenKind>(
+export async function createTokenKeys<Kind extends TokenKind>(
   kind: Kind,
-  secrets: [string, ...string[]],
-): TokenKeys<Kind> {
-  const toKey = (secret: string): TokenKeys['signing'] => ({
-    kid: keyedHash(deriveKey(secret, `jwt/${kind.name}/kid`), 'kid').slice(0, 11),
-    key: deriveKey(secret, `jwt/${kind.name}`),
-  });
-  const verifying: [string, { type: TokenType; key: KeyObject }][] = secrets
-    .map(toKey)
-    .flatMap((key) => [
-      [encodedHeader(key, 'access'), { type: 'access', key: key.key }],
-      [encodedHeader(key, 'refresh'), { type: 'refresh', key: key.key }],
-    ]);
-  return { kind, signing: toKey(secrets[0]), verifying: new Map(verifying) };
+  secrets: readonly [TokenSecret, ...TokenSecret[]],
+): Promise<TokenKeys<Kind>> {
+  const [current, ...previous] = secrets;
+  const signing = await createSigningKey(kind, current);
+  const others = await Promise.all(previous.map((secret) => createSigningKey(kind, secret)));
+  const keys = [signing, ...others];
+  const verifying = new Map<string, [TokenType, SigningKey]>();
+  for (const key of keys) {
+    for (const type of TOKEN_TYPES) verifying.set(encodedHeader(key, type), [type, key]);
+  }
+  const known = new Map(keys.map(({ kid, publicJwk }) => [kid, publicJwk]));
+  const publicKeys = [...known.values()].filter((jwk) => jwk !== null);
+  return { kind, signing, verifying, publicKeys };
 }
 
-function encodedHeader(key: TokenKeys['signing'], type: TokenType): string {
-  const token = jwt.sign({}, key.key, signOptions(key.kid, type));
-  return token.slice(0, token.indexOf('.'));
+function encodedHeader(key: SigningKey, type: TokenType): string {
+  return sign(key, type, {}).replace(/\..*/, '');
 }
 
-function signOptions(kid: string, type: TokenType): jwt.SignOptions {
-  return { algorithm: ALGORITHM, header: { alg: ALGORITHM, kid, typ: TYP[type] } };
+function sign({ algorithm, kid, key }: SigningKey, type: TokenType, claims: object): string {
+  const header = { alg: algorithm, typ: TYP[type], kid };
+  return algorithm === 'EdDSA'
+    ? signEddsa(header, claims, key)
+    : jwt.sign(claims, key, { algorithm, header });
 }
 
 /** Signs the claims as a token of this kind and type. */
@@ -75,7 +86,7 @@ export function signToken<Kind extends TokenKind, Type extends TokenType>(
   type: Type,
   claims: ClaimsOf<Kind, Type> & object,
 ): string {
-  return jwt.sign(claims, signing.key, signOptions(signing.kid, type));
+  return sign(signing, type, claims);
 }
 
 /** What `decodeToken` expects, and the time to judge the expiry by. */
@@ -94,17 +105,24 @@ export function decodeToken<Kind extends TokenKind, Type extends TokenType>(
   { type, nowSeconds }: Expectation<Type>,
 ): ClaimsOf<Kind, Type> | null {
   if (token.length > MAX_TOKEN_LENGTH) return null;
-  const verifying = keys.verifying.get(token.slice(0, token.indexOf('.')));
-  if (verifying?.type !== type) return null;
-  const payload = verifySignature(token, verifying.key, nowSeconds);
+  const known = keys.verifying.get(token.slice(0, token.indexOf('.')));
+  if (known?.[0] !== type) return null;
+  const payload = verifySignature(known[1], token, nowSeconds);
   return (
     (keys.kind.claims[type].safeParse(payload).data as ClaimsOf<Kind, Type> | undefined) ?? null
   );
 }
 
-function verifySignature(token: string, key: KeyObject, nowSeconds: number): unknown {
+function verifySignature(
+  { algorithm, verifyingKey }: SigningKey,
+  token: string,
+  nowSeconds: number,
+): unknown {
+  if (!isOneForm(token.slice(token.lastIndexOf('.') + 1))) return null;
   try {
-    return jwt.verify(token, key, { algorithms: [ALGORITHM], clockTimestamp: nowSeconds });
+    return algorithm === 'EdDSA'
+      ? verifyEddsa(token, verifyingKey, nowSeconds)
+      : jwt.verify(token, verifyingKey, { algorithms: [algorithm], clockTimestamp: nowSeconds });
   } catch {
     return null;
   }

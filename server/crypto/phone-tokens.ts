@@ -20,6 +20,7 @@ const phoneRefreshClaims = z.strictObject({
 /** The tokens of `/api/v2`. */
 export const PHONE_TOKENS = {
   name: 'phone',
+  signsWith: 'derived key' as const,
   claims: { access: phoneAccessClaims, refresh: phoneRefreshClaims },
 };
 

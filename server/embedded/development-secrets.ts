@@ -25,7 +25,8 @@ export async function developmentSecrets(directory: string): Promise<Record<stri
   return readSecrets(file);
 }
 
-function unlessExists(error: NodeJS.ErrnoException): void {
+/** For a `link`: what is there already was made by a faster server. */
+export function unlessExists(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
 }
 

@@ -7,6 +7,7 @@ import { isOriginAllowed } from '../origins.ts';
 import { accountRoutes } from './accounts.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
+import { jsonWebKeysRouter } from './json-web-keys.ts';
 import { observe } from './observe.ts';
 import { operationsRouter } from './operations.ts';
 import { phoneOtpRoutes } from './phone-otp.ts';
@@ -73,6 +74,7 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   }
   app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
   app.use(operationsRouter(ctx));
+  app.use(jsonWebKeysRouter(ctx));
   app.use(docsRouter(ours));
   for (const { path, router } of extras) app.use(path, router);
   app.all('/ws', getOnly);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -60,6 +61,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   const { store, env, ...overrides } = options;
   const settings = loadSettings(
     await testEnvironment({ ...(store && { store }), ...(env && { env }) }),
+    (path) => readFileSync(path, 'utf8'),
   );
   const app = await createApp(settings, {
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),

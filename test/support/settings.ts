@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ConfigError, loadSettings } from '../../server/config.ts';
+import { ConfigError, loadSettings, type Settings } from '../../server/config.ts';
 
 export const SECRETS = {
   JWT_SECRET_KEY: 'bJ4x0Qm2Zr8sVt6Yw1Uf3Gh5Kp7Nd9La',
@@ -19,10 +19,26 @@ export const PRODUCTION = {
 
 export type Variables = Record<string, string | undefined>;
 
+/** Where a test's configuration names files, they are these. */
+export const files = new Map<string, string>();
+
+export function load(variables: Variables): Settings {
+  return loadSettings(variables, (path) => {
+    const text = files.get(path);
+    if (text !== undefined) return text;
+    throw Object.assign(new Error(`there is no ${path}`), { code: 'ENOENT' });
+  });
+}
+
+/** What signs and verifies tokens: the secret itself, or the algorithm of a private key. */
+export function signers({ secrets }: Settings): string[] {
+  return secrets.tokenSecrets.map((each) => ('secret' in each ? each.secret : each.algorithm));
+}
+
 /** The names of the variables that a configuration is refused for. */
 export function refusedFor(variables: Variables): string[] {
   try {
-    loadSettings(variables);
+    load(variables);
   } catch (error) {
     assert.ok(error instanceof ConfigError);
     for (const problem of error.problems) assert.ok(error.message.includes(problem));
