@@ -31,8 +31,9 @@ export function openDatabase(url: string, poolSize: number): Database {
     max: poolSize,
   };
   const pool = new Pool(options);
-  // An idle connection that breaks is replaced; the next query tells whether the database is away.
+  // A connection that breaks, idle or in the middle of a transaction, is replaced: the next query on it tells.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
