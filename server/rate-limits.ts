@@ -10,9 +10,12 @@ export type SharedProfile = 'login' | 'register' | 'refresh' | 'otp';
  * both are counted on each node by itself, so that they cost no round trip.
  */
 export type Limiters = Record<
-  SharedProfile | 'api' | 'apiSession' | 'otpPerNumber' | 'mailPerAddress',
+  SharedProfile | 'api' | 'apiSession' | 'otpPerNumber' | 'mailPerAddress' | 'backupCodesPerUser',
   Limiter
 >;
+
+/** So often may a person have new backup codes. */
+const BACKUP_CODES = { name: 'backup-codes', points: 10, seconds: 60 * 60 };
 
 /** Made once, at the start of a node. */
 export function createLimiters(config: Config, ephemeral: EphemeralStore): Limiters {
@@ -35,5 +38,9 @@ export function createLimiters(config: Config, ephemeral: EphemeralStore): Limit
     // Not without the store: neither is there a code to send.
     otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
     mailPerAddress: withFallback(ephemeral.createLimiter(mails), createLocalLimiter(mails)),
+    backupCodesPerUser: withFallback(
+      ephemeral.createLimiter(BACKUP_CODES),
+      createLocalLimiter(BACKUP_CODES),
+    ),
   };
 }

@@ -224,19 +224,54 @@ describe('the second factor of an account', () => {
     for (const code of backup_codes) assert.match(code, /^[A-Z0-9]{13}$/);
   });
 
-  test('is stored encrypted, and its backup codes as Argon2id hashes', async () => {
-    const account = await register(app);
-    const { access_token } = await logIn(app, account);
-    const { secret, backup_codes } = await beginSetUp(app, mount, access_token);
-    const rows = await query<{ text: string }>(
+  test('is stored encrypted with its backup codes, and these as Argon2id hashes once it is on', async () => {
+    const person = await makeAccount(app);
+    const { userId } = person.account;
+    const { secret, backup_codes } = await beginSetUp(app, mount, person.tokens.access_token);
+    const begun = await query<{ text: string }>(
+      'SELECT t::text AS text FROM totp t WHERE user_id = $1',
+      [userId],
+    );
+    assert.equal(begun.length, 1);
+    const code = new Authenticator(secret, clock).next();
+    await post(app, `${mount}/verify-2fa-setup`, { code })
+      .set(bearer(person.tokens.access_token))
+      .expect(200);
+    const on = await query<{ text: string }>(
       `SELECT t::text || b::text AS text FROM totp t JOIN backup_codes b USING (user_id)
        WHERE user_id = $1`,
-      [account.userId],
+      [userId],
     );
-    assert.equal(rows.length, 10);
-    for (const { text } of rows) {
-      assert.match(text, /\$argon2id\$/);
+    assert.equal(on.length, 10);
+    for (const { text } of on) assert.match(text, /\$argon2id\$/);
+    for (const { text } of [...begun, ...on]) {
       for (const plain of [secret, ...backup_codes]) assert.ok(!text.includes(plain));
     }
+  });
+
+  test('keeps no login waiting, however often its set-up is begun', async () => {
+    const node = await startApp({ clock, env: { ...ENV, PASSWORD_HASH_CONCURRENCY: '1' } });
+    const { tokens } = await makeAccount(node);
+    const answers = Promise.all(
+      Array.from({ length: 20 }, () => beginSetUp(node, mount, tokens.access_token)),
+    );
+    const most = { waiting: 0 };
+    const watch = setInterval(() => {
+      most.waiting = Math.max(most.waiting, node.context.passwords.waiting);
+    }, 1);
+    await answers;
+    clearInterval(watch);
+    assert.equal(most.waiting, 0);
+  });
+
+  test('is confirmed and given new codes so often an hour, and no more', async () => {
+    const node = await startApp({ clock, env: { ...ENV, BACKUP_CODES_COUNT: '1' } });
+    const person = await protect({ app: node, mount, clock }, await makeAccount(node));
+    const regenerate = () =>
+      post(node, `${mount}/regenerate-backup-codes`, { password: person.account.password }).set(
+        bearer(person.tokens.access_token),
+      );
+    for (let count = 1; count < 10; count++) await regenerate().expect(200);
+    assertProblem(await regenerate(), { status: 429, code: 'rate_limited' });
   });
 });

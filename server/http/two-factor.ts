@@ -38,7 +38,7 @@ function setUpRoutes(prefix: string): Route[] {
         qr_code_url: z.string().describe('The otpauth URL as a PNG, in a data URL'),
         backup_codes: z.array(z.string()).describe('Shown once; they work when it is confirmed'),
       }),
-      errors: ['two_factor_enabled', 'busy'],
+      errors: ['two_factor_enabled'],
       handle: async (ctx, { principal }) => {
         const { secret, otpauthUrl, backupCodes } = await beginSetUp(ctx, principal);
         return {
@@ -57,7 +57,7 @@ function setUpRoutes(prefix: string): Route[] {
       limit: 'login',
       body: z.strictObject({ code: totpCodeSchema }),
       answer: messageSchema,
-      errors: ['two_factor_enabled', 'two_factor_not_enabled', 'invalid_two_factor_code'],
+      errors: ['two_factor_enabled', 'two_factor_not_enabled', 'invalid_two_factor_code', 'busy'],
       handle: async (ctx, { principal, body, client }) => {
         await confirmSetUp(ctx, { principal, code: body.code, client });
         return { message: 'Two-factor sign-in is on' };

@@ -34,6 +34,14 @@ export async function replaceTotp(
   );
 }
 
+/** Sets the encrypted secret of a locked user. */
+export async function setTotpSecret(
+  trx: Trx,
+  { userId, secret }: Pick<Totp, 'userId' | 'secret'>,
+): Promise<void> {
+  await select(trx, 'UPDATE totp SET secret = :secret WHERE user_id = :userId', { userId, secret });
+}
+
 /** Accepts a time step: of many at once with the same one, or an older one, one gets true. */
 export async function spendTotpStep(
   trx: Trx,

@@ -1,7 +1,6 @@
 import { recordAudit, type Client } from '../audit.ts';
 import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
-import { decrypt } from '../crypto/encryption.ts';
 import { findTotpStep } from '../crypto/totp.ts';
 import { AppError } from '../errors.ts';
 import { backupCodeUsedMail, twoFactorLockedMail } from '../messaging/mails.ts';
@@ -14,6 +13,7 @@ import {
   forgetFailures,
   type AttemptLimit,
 } from './count-failures.ts';
+import { decryptTotp } from './encrypt-totp.ts';
 import { mailUser } from './mail-user.ts';
 
 export type SecondFactorContext = Pick<
@@ -89,18 +89,10 @@ export function judgeTotp(
   totp: Totp,
   code: string,
 ): { method: 'totp'; id: number; step: number } | null {
-  const secret = decrypt(ctx.encryptionKeys, {
-    ciphertext: totp.secret,
-    boundTo: totpBinding(totp.userId),
-  });
+  const { secret } = decryptTotp(ctx, totp);
   const nowSeconds = epochSeconds(ctx.clock);
   const step = findTotpStep(secret, { code, nowSeconds, after: totp.lastStep });
   return step === null ? null : { method: 'totp', id: totp.id, step };
-}
-
-/** What the encrypted secret of a user is bound to: in another user's row it cannot be read. */
-export function totpBinding(userId: number): string {
-  return `totp:${userId}`;
 }
 
 async function judgeBackupCode(ctx: SecondFactorContext, userId: number, code: string) {

@@ -1,22 +1,22 @@
 import type { AppContext } from '../context.ts';
 import { generateBackupCode } from '../crypto/backup-code.ts';
 
-export interface GeneratedBackupCodes {
-  /** Shown once. */
-  codes: string[];
-  codeHashes: string[];
+/** New backup codes, to be shown once. */
+export function generateBackupCodes({ config }: Pick<AppContext, 'config'>): string[] {
+  const codes = new Set<string>();
+  while (codes.size < config.backupCodesCount) {
+    codes.add(generateBackupCode(config.backupCodeLength));
+  }
+  return [...codes];
 }
 
-/** New backup codes and what is stored of them. @throws `busy` */
-export async function generateBackupCodes({
-  config,
-  passwords,
-}: Pick<AppContext, 'config' | 'passwords'>): Promise<GeneratedBackupCodes> {
-  const codes = new Set<string>();
-  while (codes.size < config.backupCodesCount)
-    codes.add(generateBackupCode(config.backupCodeLength));
+/** What is stored of backup codes. @throws `busy` */
+export async function hashBackupCodes(
+  { passwords }: Pick<AppContext, 'passwords'>,
+  codes: string[],
+): Promise<string[]> {
   const codeHashes: string[] = [];
   // One after the other: at once they would take all the places that logins wait in.
   for (const code of codes) codeHashes.push(await passwords.hash(code));
-  return { codes: [...codes], codeHashes };
+  return codeHashes;
 }

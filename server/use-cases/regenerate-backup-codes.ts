@@ -8,7 +8,8 @@ import { isSessionLive } from '../store/sessions.ts';
 import { findTotp } from '../store/totp.ts';
 import { lockUser } from '../store/users.ts';
 import type { Principal } from './authenticate-token.ts';
-import { generateBackupCodes } from './generate-backup-codes.ts';
+import { assertWithinLimit } from './assert-within-limit.ts';
+import { generateBackupCodes, hashBackupCodes } from './generate-backup-codes.ts';
 import { mailUser } from './mail-user.ts';
 import { reauthenticate, type ReauthenticationContext } from './reauthenticate.ts';
 
@@ -21,10 +22,10 @@ interface RegenerateInput {
 
 /**
  * Gives new backup codes in the place of those that are left, and tells the owner.
- * @throws `two_factor_not_enabled`; what `reauthenticate` throws; `busy`, `token_revoked`
+ * @throws `two_factor_not_enabled`; what `reauthenticate` throws; `rate_limited`, `busy`, `token_revoked`
  */
 export async function regenerateBackupCodes(
-  ctx: ReauthenticationContext & Pick<AppContext, 'config'>,
+  ctx: ReauthenticationContext & Pick<AppContext, 'config' | 'limiters'>,
   { principal, proof, client }: RegenerateInput,
 ): Promise<string[]> {
   const { userId } = principal;
@@ -32,7 +33,10 @@ export async function regenerateBackupCodes(
   if (totp?.isEnabled !== true) throw new AppError('two_factor_not_enabled');
   const failureEvent = 'two_factor_change_failed';
   return reauthenticate(ctx, { principal, proof, client, failureEvent }, async (confirm) => {
-    const { codes, codeHashes } = await generateBackupCodes(ctx);
+    // Hashing them takes as long as ten logins.
+    await assertWithinLimit(ctx.limiters.backupCodesPerUser, String(userId));
+    const codes = generateBackupCodes(ctx);
+    const codeHashes = await hashBackupCodes(ctx, codes);
     await inTransaction(ctx.db, async (trx) => {
       await assertStillEnabled(trx, principal);
       await confirm(trx);

@@ -1,7 +1,7 @@
 import type { AppContext } from '../context.ts';
 import { decrypt, encrypt, isUnderCurrentKey } from '../crypto/encryption.ts';
 import { listTotpSecrets, replaceTotpSecret, type TotpSecret } from '../store/totp.ts';
-import { totpBinding } from './check-second-factor.ts';
+import { totpBinding } from './encrypt-totp.ts';
 
 const BATCH_SIZE = 500;
 

@@ -1,18 +1,19 @@
 import { recordAudit, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
-import { encrypt } from '../crypto/encryption.ts';
 import { generateTotpSecret, totpUrl } from '../crypto/totp.ts';
 import { AppError } from '../errors.ts';
 import { twoFactorEnabledMail } from '../messaging/mails.ts';
 import type { EndSessionsContext } from '../revocation/end-sessions.ts';
 import { replaceBackupCodes } from '../store/backup-codes.ts';
 import { inTransaction, type Trx } from '../store/database.ts';
-import { enableTotp, findTotp, replaceTotp, spendTotpStep } from '../store/totp.ts';
+import { enableTotp, findTotp, replaceTotp, setTotpSecret, spendTotpStep } from '../store/totp.ts';
 import { lockUser } from '../store/users.ts';
+import { assertWithinLimit } from './assert-within-limit.ts';
 import type { Principal } from './authenticate-token.ts';
 import { changeCredentials } from './change-credentials.ts';
-import { judgeTotp, totpBinding, type SecondFactorContext } from './check-second-factor.ts';
-import { generateBackupCodes } from './generate-backup-codes.ts';
+import { judgeTotp, type SecondFactorContext } from './check-second-factor.ts';
+import { decryptTotp, encryptTotp } from './encrypt-totp.ts';
+import { generateBackupCodes, hashBackupCodes } from './generate-backup-codes.ts';
 import { mailUser } from './mail-user.ts';
 import { SECOND_FACTOR_AMR } from './open-session.ts';
 
@@ -26,7 +27,7 @@ export interface SecondFactorSetUp {
 /**
  * Begins the set-up of a second factor, in the place of one that was begun before. Until it is confirmed nothing
  * has changed: no sign-in asks for it.
- * @throws `two_factor_enabled`, `busy`, `service_unavailable`
+ * @throws `two_factor_enabled`, `service_unavailable`
  */
 export async function beginSetUp(
   ctx: SecondFactorContext & Pick<AppContext, 'config'>,
@@ -36,23 +37,18 @@ export async function beginSetUp(
   const totp = await findTotp(ctx.db, userId);
   if (totp?.isEnabled) throw new AppError('two_factor_enabled');
   const secret = generateTotpSecret();
-  const { codes, codeHashes } = await generateBackupCodes(ctx);
-  const encrypted = encrypt(ctx.encryptionKeys, {
-    plaintext: secret,
-    boundTo: totpBinding(userId),
-  });
+  const backupCodes = generateBackupCodes(ctx);
+  const encrypted = encryptTotp(ctx, { userId, secret, pendingCodes: backupCodes });
   await inTransaction(ctx.db, async (trx) => {
     const user = await lockUser(trx, userId);
     if (user === null) throw new AppError('token_revoked');
     if (user.totpEnabled) throw new AppError('two_factor_enabled');
-    const now = new Date(ctx.clock.now());
-    await replaceTotp(trx, { userId, secret: encrypted, now });
-    await replaceBackupCodes(trx, { userId, codeHashes });
+    await replaceTotp(trx, { userId, secret: encrypted, now: new Date(ctx.clock.now()) });
   });
   const accountName =
     principal.kind === 'account' ? principal.claims.email : principal.claims.phone_number;
   const otpauthUrl = totpUrl({ secret, issuer: ctx.config.totpIssuer, accountName });
-  return { secret, otpauthUrl, backupCodes: codes };
+  return { secret, otpauthUrl, backupCodes };
 }
 
 interface ConfirmInput {
@@ -64,10 +60,11 @@ interface ConfirmInput {
 /**
  * Turns the second factor on with a first code of it, ends the other sessions and tells the owner. The code is
  * spent: it signs nobody in any more.
- * @throws `two_factor_enabled`, `two_factor_not_enabled`, `invalid_two_factor_code`, `token_revoked`
+ * @throws `two_factor_enabled`, `two_factor_not_enabled`, `invalid_two_factor_code`, `rate_limited`, `busy`,
+ * `token_revoked`
  */
 export async function confirmSetUp(
-  ctx: SecondFactorContext & EndSessionsContext,
+  ctx: SecondFactorContext & EndSessionsContext & Pick<AppContext, 'limiters'>,
   { principal, code, client }: ConfirmInput,
 ): Promise<void> {
   const { userId } = principal;
@@ -76,6 +73,10 @@ export async function confirmSetUp(
   if (totp.isEnabled) throw new AppError('two_factor_enabled');
   const use = judgeTotp(ctx, totp, code);
   if (use === null) throw new AppError('invalid_two_factor_code');
+  // Not before: set-ups that are begun again and again would keep the logins of others waiting.
+  await assertWithinLimit(ctx.limiters.backupCodesPerUser, String(userId));
+  const { secret, pendingCodes } = decryptTotp(ctx, totp);
+  const codeHashes = await hashBackupCodes(ctx, pendingCodes);
   await changeCredentials(ctx, {
     principal,
     client,
@@ -84,6 +85,8 @@ export async function confirmSetUp(
       if (!(await spendTotpStep(trx, { userId, ...use }))) {
         throw new AppError('invalid_two_factor_code');
       }
+      await setTotpSecret(trx, { userId, secret: encryptTotp(ctx, { userId, secret }) });
+      await replaceBackupCodes(trx, { userId, codeHashes });
       await enable(ctx, trx, { principal, client });
     },
   });
