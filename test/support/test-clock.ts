@@ -37,7 +37,7 @@ export class TestClock implements Clock {
   }
 }
 
-/** A clock whose delays of one length last until the test ends them. */
+/** A clock whose delays up to one length last until the test ends them. */
 export class HoldingClock extends TestClock {
   readonly #heldMs: number;
   readonly #held: (() => void)[] = [];
@@ -48,7 +48,7 @@ export class HoldingClock extends TestClock {
   }
 
   override after(delayMs: number, task: () => void): () => void {
-    if (delayMs !== this.#heldMs) return super.after(delayMs, task);
+    if (delayMs > this.#heldMs) return super.after(delayMs, task);
     this.#held.push(task);
     return () => undefined;
   }
