@@ -21,13 +21,11 @@ const BACKUP_CODES = { name: 'backup-codes', points: 10, seconds: 60 * 60 };
 export function createLimiters(config: Config, ephemeral: EphemeralStore): Limiters {
   const { rateLimits } = config;
   const lockout = { ...config.rateLimitBreaches, blockSeconds: config.rateLimitBlockSeconds };
-  const shared = (name: SharedProfile) => {
-    const options: LimiterOptions = { name, ...rateLimits[name], lockout };
-    return withFallback(ephemeral.createLimiter(options), createLocalLimiter(options));
-  };
+  const counted = (options: LimiterOptions) =>
+    withFallback(ephemeral.createLimiter(options), createLocalLimiter(options));
+  const shared = (name: SharedProfile) => counted({ name, ...rateLimits[name], lockout });
   const local = (name: 'api' | 'apiSession') =>
     createLocalLimiter({ name, ...rateLimits[name], lockout });
-  const mails = { name: 'mail-address', ...config.mailLimitPerAddress };
   return {
     login: shared('login'),
     register: shared('register'),
@@ -37,10 +35,7 @@ export function createLimiters(config: Config, ephemeral: EphemeralStore): Limit
     apiSession: local('apiSession'),
     // Not without the store: neither is there a code to send.
     otpPerNumber: ephemeral.createLimiter({ name: 'otp-number', ...config.otpLimitPerNumber }),
-    mailPerAddress: withFallback(ephemeral.createLimiter(mails), createLocalLimiter(mails)),
-    backupCodesPerUser: withFallback(
-      ephemeral.createLimiter(BACKUP_CODES),
-      createLocalLimiter(BACKUP_CODES),
-    ),
+    mailPerAddress: counted({ name: 'mail-address', ...config.mailLimitPerAddress }),
+    backupCodesPerUser: counted(BACKUP_CODES),
   };
 }
