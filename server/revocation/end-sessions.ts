@@ -104,10 +104,14 @@ export async function announceEnd(
   ended: EndedSession[],
 ): Promise<void> {
   if (ended.length === 0) return;
-  ctx.metrics.revocations.inc({ reason: input.reason }, ended.length);
-  await push(ctx, input, ended);
-  const { event } = describeEnd(ctx, input);
-  logAudit(ctx.log, { ...event, details: { ...event.details, sessions_ended: ended.length } });
+  const pushed = push(ctx, input, ended);
+  // While Redis works: every socket waits for the push, and nobody for the rest.
+  setImmediate(() => {
+    ctx.metrics.revocations.inc({ reason: input.reason }, ended.length);
+    const { event } = describeEnd(ctx, input);
+    logAudit(ctx.log, { ...event, details: { ...event.details, sessions_ended: ended.length } });
+  });
+  await pushed;
 }
 
 function describeEnd(ctx: Pick<AppContext, 'config' | 'clock'>, input: EndSessionsInput) {
