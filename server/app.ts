@@ -12,6 +12,7 @@ import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
 import type { Extension, Medallion } from './extension.ts';
 import { getCurrentUser, requireRole, verifyJwt } from './http/authenticate.ts';
+import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { createLog } from './log.ts';
@@ -25,6 +26,7 @@ import type { SmsSender } from './messaging/sms-sender.ts';
 import { createTwilioSms } from './messaging/twilio-sms.ts';
 import { createWebhookSms } from './messaging/webhook-sms.ts';
 import { createMetrics } from './metrics.ts';
+import { RolePermissions } from './permissions.ts';
 import { createLimiters } from './rate-limits.ts';
 import { Connections } from './realtime/connections.ts';
 import { createGateway } from './realtime/gateway.ts';
@@ -178,6 +180,8 @@ function createParts(
     revocations,
     blacklist: new Blacklist({ ephemeral, db, clock, log, revocations, isDraining }),
     limiters: createLimiters(config, ephemeral),
+    permissions: new RolePermissions(),
+    apiClients: new Map(secrets.apiClients.map((client) => [client.name, client])),
   };
 }
 
@@ -251,6 +255,10 @@ async function runExtensions(
     verifyJwt: verifyJwt(context),
     getCurrentUser,
     requireRole,
+    requirePermission: (permission) => requirePermission(context, permission),
+    addRolePermission: (role, permission) => {
+      context.permissions.add(role, permission);
+    },
   };
   for (const extend of extensions) await extend(medallion);
   return { routers, messages };

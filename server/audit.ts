@@ -25,6 +25,7 @@ export const AUDIT_EVENTS = {
   session_revoked: 'info',
   other_sessions_revoked: 'info',
   all_sessions_revoked: 'info',
+  token_revoked: 'info',
   password_changed: 'warning',
   password_change_failed: 'warning',
   password_reset_requested: 'info',
@@ -40,6 +41,9 @@ export const AUDIT_EVENTS = {
   two_factor_change_failed: 'warning',
   backup_code_used: 'warning',
   backup_codes_regenerated: 'warning',
+  permission_denied: 'warning',
+  api_client_refused: 'warning',
+  audit_log_exported: 'warning',
   account_deletion_failed: 'warning',
   account_deleted: 'warning',
 } as const satisfies Record<string, Severity>;
@@ -51,6 +55,9 @@ export interface Client extends Device {
   requestId: string;
 }
 
+/** Who acts, where it is not the person whose account it is: staff, or an API client. */
+export type Actor = { userId: number } | { client: string };
+
 export interface AuditEvent {
   type: AuditEventType;
   at: Date;
@@ -58,6 +65,7 @@ export interface AuditEvent {
   userId: number | null;
   sessionId?: string;
   client: Client;
+  actor?: Actor;
   details?: Record<string, unknown>;
 }
 
@@ -76,7 +84,10 @@ export async function recordAudit(
 const LEVELS = { info: 'info', warning: 'warn', error: 'error', critical: 'error' } as const;
 
 /** The log line of an event that has been committed. */
-export function logAudit(log: Log, { type, userId, sessionId, client, details }: AuditEvent): void {
+export function logAudit(
+  log: Log,
+  { type, userId, sessionId, client, actor, details }: AuditEvent,
+): void {
   const severity = AUDIT_EVENTS[type];
   log[LEVELS[severity]](
     {
@@ -84,6 +95,7 @@ export function logAudit(log: Log, { type, userId, sessionId, client, details }:
       severity,
       user_id: userId,
       session_id: sessionId,
+      actor: actor && nameActor(actor),
       ip: client.ip,
       request_id: client.requestId,
       details,
@@ -93,14 +105,20 @@ export function logAudit(log: Log, { type, userId, sessionId, client, details }:
 }
 
 export function toAuditRow(event: AuditEvent): AuditRow {
-  const { type, at, userId, sessionId, client, details } = event;
+  const { type, at, userId, sessionId, client, actor, details } = event;
   return {
     at,
     eventType: type,
     severity: AUDIT_EVENTS[type],
     userId,
     sessionId: sessionId ?? null,
+    actor: actor === undefined ? null : nameActor(actor),
     details: details ?? {},
     ...client,
   };
+}
+
+/** `user:12`, `client:dispatch` */
+function nameActor(actor: Actor): string {
+  return 'userId' in actor ? `user:${actor.userId}` : `client:${actor.client}`;
 }

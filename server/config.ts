@@ -108,6 +108,7 @@ function toConfig(env: Environment) {
     backupCodesCount: env.BACKUP_CODES_COUNT,
     backupCodeLength: env.BACKUP_CODE_LENGTH,
     ...toLimits(env),
+    requiresStaffTwoFactor: env.REQUIRE_STAFF_2FA ?? isProduction(env),
     auditRetentionMonths: env.AUDIT_RETENTION_MONTHS,
     mailFrom: env.MAIL_FROM ?? 'Medallion <no-reply@localhost>',
     smsProvider: env.SMS_PROVIDER,
@@ -152,6 +153,7 @@ function toLimits(env: Environment) {
       otp: env.OTP_LIMIT_PER_IP,
       api: env.RATE_LIMIT_API,
       apiSession: env.RATE_LIMIT_API_SESSION,
+      apiClient: env.RATE_LIMIT_API_CLIENT,
     },
     rateLimitBreaches: env.RATE_LIMIT_BREACHES,
     rateLimitBlockSeconds: env.RATE_LIMIT_BLOCK_SECONDS,
@@ -168,6 +170,7 @@ function toSecrets(env: Environment) {
       env.DATABASE_ENCRYPTION_KEY,
       env.DATABASE_ENCRYPTION_KEY_PREVIOUS,
     ),
+    apiClients: env.API_CLIENTS,
     twilio: {
       accountSid: env.TWILIO_ACCOUNT_SID ?? '',
       authToken: env.TWILIO_AUTH_TOKEN ?? '',

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { ApiClient } from './api-clients.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { AccountKeys } from './crypto/account-tokens.ts';
@@ -11,6 +12,7 @@ import type { MailQueue } from './messaging/mail-queue.ts';
 import type { Outbox } from './messaging/outbox.ts';
 import type { SmsSender } from './messaging/sms-sender.ts';
 import type { Metrics } from './metrics.ts';
+import type { RolePermissions } from './permissions.ts';
 import type { Limiters } from './rate-limits.ts';
 import type { Blacklist } from './revocation/blacklist.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
@@ -48,6 +50,10 @@ export interface AppContext extends TokenKeys {
   blacklist: Blacklist;
   revocations: RevocationFeed;
   limiters: Limiters;
+  /** What each role may do. */
+  permissions: RolePermissions;
+  /** By name: services that sign in as themselves. */
+  apiClients: ReadonlyMap<string, ApiClient>;
   /** Whether this node has begun to stop. */
   isDraining: () => boolean;
 }

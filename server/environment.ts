@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { apiClientsSchema } from './api-clients.ts';
 import { KEY_OF_ALGORITHM, type AsymmetricAlgorithm } from './crypto/private-key.ts';
 
 /** Roles that the apps act in, then those of staff, from the least to the most powerful. */
@@ -110,8 +111,12 @@ export const environmentSchema = z.object({
   RATE_LIMIT_REFRESH: limit.prefault('600/60'),
   RATE_LIMIT_API: limit.prefault('60/60'),
   RATE_LIMIT_API_SESSION: limit.prefault('240/60'),
+  RATE_LIMIT_API_CLIENT: limit.prefault('1200/60'),
   RATE_LIMIT_BREACHES: limit.prefault('5/3600'),
   RATE_LIMIT_BLOCK_SECONDS: count.max(24 * 60 * 60).default(15 * 60),
+
+  API_CLIENTS: apiClientsSchema.default([]),
+  REQUIRE_STAFF_2FA: z.stringbool().optional(),
 
   AUDIT_RETENTION_MONTHS: count.max(1200).optional(),
 

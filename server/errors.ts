@@ -20,6 +20,8 @@ export const ERRORS = {
   token_revoked: { status: 401, sentence: 'Token has been revoked' },
   invalid_refresh_token: { status: 401, sentence: 'Invalid or expired refresh token' },
   invalid_credentials: { status: 401, sentence: 'Invalid email or password' },
+  invalid_client: { status: 401, sentence: 'Unknown API client, or wrong secret' },
+  two_factor_required: { status: 401, sentence: 'A second factor is required' },
   invalid_challenge: { status: 401, sentence: 'Invalid or expired challenge' },
   invalid_two_factor_code: { status: 401, sentence: 'Invalid code' },
   insufficient_permissions: { status: 403, sentence: 'Insufficient permissions' },
@@ -70,6 +72,8 @@ export interface InputIssue {
 export interface AppErrorOptions {
   /** Replaces the catalogue's sentence. */
   detail?: string;
+  /** Replaces the catalogue's status. */
+  status?: number;
   /** Sent as `Retry-After` (RFC 9110 §10.2.3). */
   retryAfterSeconds?: number;
   issues?: InputIssue[];
@@ -90,7 +94,7 @@ export class AppError extends Error {
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     super(options.detail ?? ERRORS[code].sentence, { cause: options.cause });
     this.code = code;
-    this.status = ERRORS[code].status;
+    this.status = options.status ?? ERRORS[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
     this.issues = options.issues;
     this.headers = options.headers ?? {};
@@ -110,7 +114,7 @@ export function toProblem(error: AppError, requestId: string) {
   };
 }
 
-/** The headers that go with an error: RFC 9110 §10.2.3 and, for tokens, RFC 6750 §3. */
+/** The headers that go with an error: RFC 9110 §10.2.3, for tokens RFC 6750 §3, for API clients RFC 7617 §2. */
 export function errorHeaders(error: AppError): Record<string, string> {
   const headers: Record<string, string> = {
     ...error.headers,
@@ -122,7 +126,9 @@ export function errorHeaders(error: AppError): Record<string, string> {
   if (error.status !== 401) return headers;
   const isTokenFault = error.code === 'invalid_token' || error.code === 'token_revoked';
   const fault = `, error="invalid_token", error_description="${error.message}"`;
-  return { ...headers, 'WWW-Authenticate': `Bearer realm="medallion"${isTokenFault ? fault : ''}` };
+  const basic = error.code === 'invalid_client' ? ', Basic realm="medallion", charset="UTF-8"' : '';
+  const bearer = `Bearer realm="medallion"${isTokenFault ? fault : ''}`;
+  return { ...headers, 'WWW-Authenticate': bearer + basic };
 }
 
 /** The refusal of a locked number, in the words that clients know. */

@@ -21,6 +21,10 @@ export interface Medallion {
   getCurrentUser: (res: Response) => Principal;
   /** Middleware: lets sessions through that act in one of the roles; behind `verifyJwt`. */
   requireRole: (...roles: Role[]) => RequestHandler;
+  /** Middleware: lets sessions through whose role has the permission; behind `verifyJwt`. */
+  requirePermission: (permission: string) => RequestHandler;
+  /** Lets a role do something, of ours (`users:read`) or of the team's own (`rides:refund`). */
+  addRolePermission: (role: Role, permission: string) => void;
 }
 
 /** The default export of a module that `EXTENSIONS` names, or a function given to `createApp`. */

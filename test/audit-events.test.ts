@@ -26,6 +26,7 @@ import {
   type Tokens,
 } from './support/phone.ts';
 import { provokeRecovery } from './support/recovery-events.ts';
+import { provokeStaff } from './support/staff-events.ts';
 import { FrozenClock } from './support/rotation.ts';
 import { provokeTwoFactor } from './support/two-factor-events.ts';
 
@@ -171,6 +172,7 @@ const PROVOKE: Record<Exclude<AuditEventType, 'user_imported'>, Provoke> = {
     return { userId, sessionId: null };
   },
   ...provokeTwoFactor({ app, clock }),
+  ...provokeStaff(app),
   account_deletion_failed: async ({ person, mark }) => {
     const { access_token } = await logIn(app, person);
     await mark(deleteAccount(access_token, WRONG_PASSWORD)).expect(401);

@@ -101,6 +101,20 @@ for (const [name, { store, passShortLife }] of Object.entries(CANDIDATES)) {
       assert.ok(isNear(await store.ttlMs(key), 10_000));
     });
 
+    test('raises a number, never lowers it, and leaves what is no number', async () => {
+      const key = newKey();
+      await store.raise(key, 2, 60_000);
+      await store.raise(key, 1, 10_000);
+      assert.equal(await store.get(key), '2');
+      assert.ok(isNear(await store.ttlMs(key), 60_000));
+      await Promise.all([3, 7, 5].map((value) => store.raise(key, value, 30_000)));
+      assert.equal(await store.get(key), '7');
+      assert.ok(isNear(await store.ttlMs(key), 30_000));
+      await store.set(key, '*', 60_000);
+      await store.raise(key, 8, 10_000);
+      assert.equal(await store.get(key), '*');
+    });
+
     test('gives each value to one of fifty who replace it at once', async () => {
       const key = newKey();
       const taken = await times(50, (index) => store.replace(key, String(index), 60_000));

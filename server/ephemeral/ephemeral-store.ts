@@ -53,6 +53,8 @@ export interface EphemeralStore {
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean>;
   /** Sets, and gives what was there before. */
   replace(key: string, value: string, ttlMs: number): Promise<Taken | null>;
+  /** Sets a number where there is none or a lower one; what is no number stays. */
+  raise(key: string, value: number, ttlMs: number): Promise<void>;
   delete(key: string): Promise<void>;
   /** Deletes where the value is the expected one: of many callers with it, one gets it. */
   takeIfEqual(key: string, expected: string): Promise<Taken | 'absent' | 'different'>;

@@ -49,6 +49,11 @@ export class MemoryStore implements EphemeralStore {
     return entry === null ? null : this.#taken(entry);
   }
 
+  async raise(key: string, value: number, ttlMs: number): Promise<void> {
+    const entry = this.#find(key);
+    if (entry === null || Number(entry.value) < value) await this.set(key, String(value), ttlMs);
+  }
+
   delete(key: string): Promise<void> {
     this.#entries.delete(key);
     return Promise.resolve();

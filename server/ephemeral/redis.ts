@@ -11,6 +11,7 @@ import type {
   Taken,
 } from './ephemeral-store.ts';
 import { createLimiter } from './limiter.ts';
+import { SCRIPTS, type ScriptCommands } from './redis-scripts.ts';
 
 /** A request waits this long for Redis, once; after that Redis is left alone until it answers a probe. */
 const COMMAND_TIMEOUT_MS = 250;
@@ -18,39 +19,9 @@ const PROBE_INTERVAL_MS = 250;
 const SUBSCRIBER_PING_MS = 2000;
 const SUBSCRIBER_SILENCE_MS = 5000;
 
-/** Scripts concern one key each, so that they run on a cluster too. */
-const SCRIPTS = {
-  replaceValue: `
-    local old, ttl = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
-    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-    return {old, ttl}`,
-  takeIfEqual: `
-    local value, ttl = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
-    if not value then return {0, 0} end
-    if value ~= ARGV[1] then return {1, 0} end
-    redis.call('DEL', KEYS[1])
-    return {2, ttl}`,
-  incrementBelow: `
-    if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return -1 end
-    local count = redis.call('INCR', KEYS[1])
-    if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-    return count`,
-  decrementAboveZero: `
-    if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
-    return 0`,
-};
-
 /** Replies of a server that cannot serve at the moment: a replica, one that loads, one that is full. */
 const NOT_NOW =
   /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|BUSY|TRYAGAIN|OOM|MISCONF|NOREPLICAS|UNBLOCKED)/;
-
-/** The commands that `SCRIPTS` adds to the client. */
-interface ScriptCommands {
-  replaceValue(key: string, value: string, ttlMs: number): Promise<[string | null, number]>;
-  takeIfEqual(key: string, expected: string): Promise<[number, number]>;
-  incrementBelow(key: string, max: number, ttlMs: number): Promise<number>;
-  decrementAboveZero(key: string): Promise<number>;
-}
 
 interface RedisStoreOptions {
   url: string;
@@ -125,6 +96,10 @@ export class RedisStore implements EphemeralStore {
       this.#client.replaceValue(key, value, Math.ceil(ttlMs)),
     );
     return old === null ? null : { value: old, ttlMs: oldTtlMs };
+  }
+
+  async raise(key: string, value: number, ttlMs: number): Promise<void> {
+    await this.#guard(() => this.#client.raiseNumber(key, value, Math.ceil(ttlMs)));
   }
 
   async delete(key: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS, type AuditEventType } from '../audit.ts';
-import { listOwnEvents, type AuditListItem } from '../queries/audit-log.ts';
+import { listEvents, type AuditFilters, type AuditListItem } from '../queries/audit-log.ts';
 import { pageQuerySchema, toPage } from './pagination.ts';
 import { route } from './route.ts';
 
@@ -20,7 +20,20 @@ const eventSchema = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 
+/** What staff see of it: whose account it was, and who acted. */
+export const adminEventSchema = eventSchema.extend({
+  user_id: z.int().nullable(),
+  actor: z.string().nullable().describe('`user:12`, `client:dispatch`; null where it was the user'),
+});
+
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+export const auditQuerySchema = pageQuerySchema(z.string().regex(/^\d{1,18}$/)).extend({
+  event_type: z.enum(EVENT_TYPES).optional(),
+  severity: z.enum(SEVERITIES).optional(),
+  from: time.optional().describe('The first moment'),
+  to: time.optional().describe('The first moment that is too late'),
+});
 
 /** What happened to the user's own account. */
 export const auditLogRoute = route({
@@ -28,28 +41,36 @@ export const auditLogRoute = route({
   path: '/audit-log',
   summary: "What happened to the user's account, the newest first",
   auth: 'bearer',
-  query: pageQuerySchema(z.string().regex(/^\d{1,18}$/)).extend({
-    event_type: z.enum(EVENT_TYPES).optional(),
-    severity: z.enum(SEVERITIES).optional(),
-    from: time.optional().describe('The first moment'),
-    to: time.optional().describe('The first moment that is too late'),
-  }),
+  query: auditQuerySchema,
   answer: z.object({ events: z.array(eventSchema), next_cursor: z.string().nullable() }),
   errors: [],
   handle: async (ctx, { principal, query }) => {
-    const found = await listOwnEvents(ctx.db, {
+    const filters = toAuditFilters(query);
+    const found = await listEvents(ctx.db, {
+      ...filters,
       userId: principal.userId,
-      eventType: query.event_type ?? null,
-      severity: query.severity ?? null,
-      from: query.from ?? null,
-      to: query.to ?? null,
-      after: query.cursor ?? null,
       limit: query.limit + 1,
     });
     const { items, nextCursor } = toPage(found, query.limit);
     return { events: items.map(toEventAnswer), next_cursor: nextCursor };
   },
 });
+
+export function toAuditFilters(query: z.output<typeof auditQuerySchema>): AuditFilters {
+  return {
+    userId: null,
+    actor: null,
+    eventType: query.event_type ?? null,
+    severity: query.severity ?? null,
+    from: query.from ?? null,
+    to: query.to ?? null,
+    after: query.cursor ?? null,
+  };
+}
+
+export function toAdminEvent(event: AuditListItem): z.input<typeof adminEventSchema> {
+  return { ...toEventAnswer(event), user_id: event.userId, actor: event.actor };
+}
 
 function toEventAnswer(event: AuditListItem): z.input<typeof eventSchema> {
   return {

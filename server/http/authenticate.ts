@@ -32,11 +32,22 @@ function bearerToken(req: Request): string | null {
  */
 export function verifyJwt(ctx: AuthenticateContext, options: VerifyOptions = {}): RequestHandler {
   return async (req, res, next) => {
-    const principal = await noteSigner(ctx, { req, res, ...options });
-    if (principal === null) throw new AppError('invalid_token');
-    await assertNotRevoked(ctx, principal);
+    await authenticateBearer(ctx, { req, res, ...options });
     next();
   };
+}
+
+type BearerInput = VerifyOptions & { req: Request; res: Response };
+
+/** The step of `verifyJwt` itself: gives the principal, and notes it. */
+export async function authenticateBearer(
+  ctx: AuthenticateContext,
+  input: BearerInput,
+): Promise<Principal> {
+  const principal = await noteSigner(ctx, input);
+  if (principal === null) throw new AppError('invalid_token');
+  await assertNotRevoked(ctx, principal);
+  return principal;
 }
 
 /** Notes who a request is from, its token's signature and expiry holding; it may have been revoked. Refuses nobody. */
@@ -49,7 +60,7 @@ export function readJwt(ctx: AuthenticateContext, options: VerifyOptions): Reque
 
 async function noteSigner(
   ctx: AuthenticateContext,
-  { req, res, kind, count }: VerifyOptions & { req: Request; res: Response },
+  { req, res, kind, count }: BearerInput,
 ): Promise<Principal | null> {
   const principal = tryVerify(ctx, bearerToken(req), kind);
   if (principal !== null) stateOf(res).principal = principal;

@@ -28,7 +28,10 @@ export function describeApi(surfaces: readonly Surface[]) {
     tags: surfaces.map(({ tag }) => ({ name: tag })),
     paths: describePaths(surfaces),
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        basic: { type: 'http', scheme: 'basic', description: 'An API client' },
+      },
       schemas: { Problem: toSchema(problemSchema, 'output') },
     },
   };
@@ -96,13 +99,15 @@ const SECURITY: Record<Route['auth'], object[]> = {
   public: [],
   bearer: [{ bearer: [] }],
   token: [{ bearer: [] }, {}],
+  staff: [{ bearer: [] }, { basic: [] }],
 };
 
 /** The errors of a route by status: its own, and those that its declaration brings along. */
 function describeErrors(route: Route): Record<number, unknown> {
   const codes = new Set<ErrorCode>([
     ...route.errors,
-    ...(route.auth === 'bearer' ? BEARER_ERRORS : []),
+    ...(route.auth === 'bearer' || route.auth === 'staff' ? BEARER_ERRORS : []),
+    ...(route.auth === 'staff' ? STAFF_ERRORS : []),
     ...(route.roles === undefined ? [] : (['insufficient_permissions'] as const)),
     ...(route.query === undefined && route.body === undefined
       ? []
@@ -111,12 +116,14 @@ function describeErrors(route: Route): Record<number, unknown> {
     'rate_limited',
     'origin_not_allowed',
   ]);
-  const statuses = new Set(Array.from(codes, (code) => ERRORS[code].status));
+  const statusOf = (code: ErrorCode): number =>
+    code === 'two_factor_required' && route.auth === 'staff' ? 403 : ERRORS[code].status;
+  const statuses = new Set(Array.from(codes, statusOf));
   return Object.fromEntries(
     Array.from(statuses, (status) => [
       status,
       {
-        description: [...codes].filter((code) => ERRORS[code].status === status).join(', '),
+        description: [...codes].filter((code) => statusOf(code) === status).join(', '),
         content: {
           'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
         },
@@ -126,6 +133,7 @@ function describeErrors(route: Route): Record<number, unknown> {
 }
 
 const BEARER_ERRORS = ['invalid_token', 'token_revoked', 'service_unavailable'] as const;
+const STAFF_ERRORS = ['invalid_client', 'insufficient_permissions', 'two_factor_required'] as const;
 const BODY_ERRORS = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
 
 function toSchema(schema: z.ZodType, io: 'input' | 'output') {

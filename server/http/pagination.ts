@@ -5,6 +5,12 @@ interface Position {
   id: string;
 }
 
+/** What a list is sorted by. */
+interface Item {
+  createdAt: Date;
+  id: string | number;
+}
+
 /** Where a list goes on: the sort key of the last item, opaque to clients. */
 function cursorSchema(id: z.ZodString) {
   const position = z.tuple([z.iso.datetime(), id]);
@@ -28,18 +34,18 @@ export function pageQuerySchema(id: z.ZodString) {
 }
 
 /** The page itself and where the next begins; ask the database for one item more than the page holds. */
-export function toPage<Item extends Position>(
-  items: Item[],
+export function toPage<Listed extends Item>(
+  items: Listed[],
   limit: number,
-): { items: Item[]; nextCursor: string | null } {
+): { items: Listed[]; nextCursor: string | null } {
   const page = items.slice(0, limit);
   const last = page.at(-1);
   const hasMore = items.length > limit && last !== undefined;
   return { items: page, nextCursor: hasMore ? encode(last) : null };
 }
 
-function encode({ createdAt, id }: Position): string {
-  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
+function encode({ createdAt, id }: Item): string {
+  return Buffer.from(JSON.stringify([createdAt.toISOString(), String(id)])).toString('base64url');
 }
 
 function decode(text: string): unknown {

@@ -3,7 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import ipaddr from 'ipaddr.js';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
-import type { SharedProfile } from '../rate-limits.ts';
+import type { Limiter, SharedProfile } from '../rate-limits.ts';
 import { clientOf } from './client.ts';
 
 type LimitContext = Pick<AppContext, 'limiters'>;
@@ -17,7 +17,7 @@ interface Profiles {
   byAddress: 'api' | 'refresh';
 }
 
-/** Counts the requests of a route under its one profile, and says in `RateLimit-*` what is left. */
+/** Counts the requests of a route under its one profile. */
 export function countRequests(
   { limiters }: LimitContext,
   { profile, byAddress }: Profiles,
@@ -26,13 +26,21 @@ export function countRequests(
     const isOfSession = profile === undefined && sessionId !== null;
     const limiter = limiters[profile ?? (isOfSession ? 'apiSession' : byAddress)];
     const key = isOfSession ? sessionId : limitKeyOf(clientOf(req, res).ip);
-    const { isAllowed, remaining, resetMs } = await limiter.consume(key);
-    const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
-    res.set('RateLimit-Limit', String(limiter.options.points));
-    res.set('RateLimit-Remaining', String(remaining));
-    res.set('RateLimit-Reset', String(resetSeconds));
-    if (!isAllowed) throw new AppError('rate_limited', { retryAfterSeconds: resetSeconds });
+    await countUse(res, { limiter, key });
   };
+}
+
+/** Counts one use of a key, and says in `RateLimit-*` what is left. Refuses with `rate_limited`. */
+export async function countUse(
+  res: Response,
+  { limiter, key }: { limiter: Limiter; key: string },
+): Promise<void> {
+  const { isAllowed, remaining, resetMs } = await limiter.consume(key);
+  const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
+  res.set('RateLimit-Limit', String(limiter.options.points));
+  res.set('RateLimit-Remaining', String(remaining));
+  res.set('RateLimit-Reset', String(resetSeconds));
+  if (!isAllowed) throw new AppError('rate_limited', { retryAfterSeconds: resetSeconds });
 }
 
 /** Limits a route that reads no token. */

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import type { Principal } from '../use-cases/authenticate-token.ts';
+import type { Staff } from '../use-cases/authorize-staff.ts';
 
 /** What the edge notes of a request on its way through the middleware. */
 export interface RequestState {
@@ -7,6 +8,7 @@ export interface RequestState {
   /** The pattern of the route that answers, for logs and metrics. */
   route?: string;
   principal?: Principal;
+  staff?: Staff;
 }
 
 export function stateOf(res: Response): RequestState {

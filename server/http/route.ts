@@ -4,26 +4,33 @@ import type { Client } from '../audit.ts';
 import type { Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
+import type { Permission } from '../permissions.ts';
 import type { SharedProfile } from '../rate-limits.ts';
 import type { Principal, TokenKindName } from '../use-cases/authenticate-token.ts';
+import type { Staff } from '../use-cases/authorize-staff.ts';
+import { verifyStaff } from './authenticate-staff.ts';
 import { readJwt, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
 import { countByAddress, countRequests } from './rate-limit.ts';
 import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
+import { Streamed } from './streamed.ts';
 import type { Surface } from './surface.ts';
 
 /**
  * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` gives the principal of
- * one whose signature and expiry hold, or null: the use case judges whether it was revoked.
+ * one whose signature and expiry hold, or null: the use case judges whether it was revoked. `staff` needs somebody
+ * with the route's permission: a person with an account token, or an API client.
  */
-type Auth = 'public' | 'bearer' | 'token';
+type Auth = 'public' | 'bearer' | 'token' | 'staff';
 
 type PrincipalFor<IsAuthenticated extends Auth> = IsAuthenticated extends 'bearer'
   ? Principal
   : IsAuthenticated extends 'token'
     ? Principal | null
-    : undefined;
+    : IsAuthenticated extends 'staff'
+      ? Staff
+      : undefined;
 
 /** What a handler is given: input as its schema parsed it. */
 export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
@@ -49,6 +56,8 @@ export interface RouteDefinition<
   summary: string;
   auth: IsAuthenticated;
   roles?: Role[];
+  /** What staff must be allowed to do. */
+  permission?: Permission;
   /** Its rate limit; without one, that of all the others, `api`. */
   limit?: SharedProfile;
   body?: Body;
@@ -63,7 +72,7 @@ export interface RouteDefinition<
   handle: (
     ctx: AppContext,
     input: RouteInput<z.output<Body>, z.output<Query>, z.output<Params>, IsAuthenticated>,
-  ) => Promise<z.input<Answer>>;
+  ) => Promise<z.input<Answer> | Streamed>;
 }
 
 /** A route of any shape, as the router and OpenAPI see it. */
@@ -111,6 +120,7 @@ function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHand
     public: () => countByAddress(count),
     token: () => readJwt(ctx, { kind, count }),
     bearer: () => verifyJwt(ctx, { kind, count }),
+    staff: () => verifyStaff(ctx, { permission: permissionOf(route), count }),
   };
   return [
     note,
@@ -118,6 +128,11 @@ function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHand
     ...(roles === undefined ? [] : [requireRole(...roles)]),
     ...(method === 'get' ? [] : [readJson]),
   ];
+}
+
+function permissionOf({ permission, path }: Route): Permission {
+  if (permission === undefined) throw new Error(`${path} says nobody who may use it`);
+  return permission;
 }
 
 function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): RequestHandler {
@@ -128,12 +143,19 @@ function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): Req
       query: query && parseInput(query, req.query),
       params: params && parseParams(params, req),
       kind,
-      principal: (auth === 'public' ? undefined : (stateOf(res).principal ?? null)) as never,
+      principal: callerOf(auth, res) as never,
       client: clientOf(req, res),
     };
     const result = await definition.handle(ctx, input);
-    sendAnswer(ctx, res, answer && { schema: answer, value: result, status });
+    if (result instanceof Streamed) await result.send(res.set('Cache-Control', 'no-store'));
+    else sendAnswer(ctx, res, answer && { schema: answer, value: result, status });
   };
+}
+
+function callerOf(auth: Auth, res: Response): Principal | Staff | null | undefined {
+  const { principal, staff } = stateOf(res);
+  if (auth === 'public') return undefined;
+  return auth === 'staff' ? staff : (principal ?? null);
 }
 
 interface Answer {

@@ -5,6 +5,9 @@ import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
 import { accountRoutes } from './accounts.ts';
+import { adminAuditLogRoute } from './admin-audit-log.ts';
+import { adminSessionRoutes } from './admin-sessions.ts';
+import { adminUserRoutes } from './admin-users.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
 import { jsonWebKeysRouter } from './json-web-keys.ts';
@@ -54,6 +57,12 @@ function surfaces(ctx: AppContext): Surface[] {
       tag: 'Accounts, under their other name',
       kind: 'account',
       routes: accounts,
+    },
+    {
+      path: '/api/admin',
+      tag: 'Staff',
+      kind: 'account',
+      routes: [...adminUserRoutes, ...adminSessionRoutes, adminAuditLogRoute],
     },
   ];
 }

@@ -16,7 +16,7 @@ import {
   userSchema,
 } from './schemas.ts';
 
-const sessionSchema = z.object({
+export const sessionSchema = z.object({
   id: z.string(),
   kind: z.enum(['cookie', 'phone', 'account']),
   role: z.enum(ROLES),
@@ -140,9 +140,10 @@ function endRoutes(prefix: string): Route[] {
   ];
 }
 
-function toSessionAnswer(
+/** @param currentId Of the session that asks, where it is one of the user's own. */
+export function toSessionAnswer(
   session: SessionListItem,
-  currentId: string,
+  currentId?: string,
 ): z.input<typeof sessionSchema> {
   return {
     id: session.id,

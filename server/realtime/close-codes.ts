@@ -18,11 +18,22 @@ export const CLOSE_CODES = {
     client: 'refresh-then-reconnect',
     sentence: 'The access token has expired',
   },
+  role_changed: {
+    code: 4403,
+    client: 'refresh-then-reconnect',
+    sentence: 'The roles of the user were changed',
+  },
+  token_revoked: {
+    code: 4401,
+    client: 'refresh-then-reconnect',
+    sentence: 'The access token was revoked',
+  },
   no_pong: { code: 4408, client: 'back-off', sentence: 'A ping was not answered' },
   slow_reader: { code: 4408, client: 'back-off', sentence: 'Frames are not read fast enough' },
   logout: { code: 4500, client: 'sign-in', sentence: 'The session was logged out' },
   session_revoked: { code: 4500, client: 'sign-in', sentence: 'The session was ended' },
   logout_all: { code: 4501, client: 'sign-in', sentence: 'All sessions were ended' },
+  admin: { code: 4501, client: 'sign-in', sentence: 'All sessions were ended by staff' },
   credentials_changed: {
     code: 4501,
     client: 'sign-in',

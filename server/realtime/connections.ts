@@ -1,6 +1,6 @@
 import { repeat } from '../clock.ts';
 import type { AppContext } from '../context.ts';
-import type { Revocation } from '../revocation/revocation.ts';
+import { sessionsOf, type Revocation } from '../revocation/revocation.ts';
 import type { CloseReason } from './close-codes.ts';
 import type { Connection } from './connection.ts';
 
@@ -13,7 +13,7 @@ interface Membership {
   cancelExpiry: () => void;
 }
 
-type ConnectionsContext = Pick<AppContext, 'clock' | 'log'>;
+type ConnectionsContext = Pick<AppContext, 'clock' | 'log' | 'revocations'>;
 
 /** The sockets of this node: found by session and by user, kept alive by one timer, closed by revocations. */
 export class Connections {
@@ -23,12 +23,14 @@ export class Connections {
   /** A slice of the sockets for each second of the heartbeat, so that the pings are spread out. */
   readonly #slices = Array.from({ length: HEARTBEAT_SECONDS }, () => new Set<Connection>());
   readonly #clock: ConnectionsContext['clock'];
+  readonly #revocations: ConnectionsContext['revocations'];
   readonly #stopHeartbeat: () => void;
   #beat = 0;
   #joined = 0;
 
-  constructor({ clock, log }: ConnectionsContext) {
+  constructor({ clock, log, revocations }: ConnectionsContext) {
     this.#clock = clock;
+    this.#revocations = revocations;
     this.#stopHeartbeat = repeat(clock, 1000, {
       task: () => {
         this.#pingNextSlice();
@@ -71,9 +73,12 @@ export class Connections {
     removeFrom(this.#byUser, connection.principal.userId, connection);
   }
 
-  /** Gates every socket of the ended sessions before it returns, and closes them. */
-  revoke({ session_ids, reason }: Revocation): void {
-    const dead = session_ids.flatMap((id) => [...(this.#bySession.get(id) ?? [])]);
+  /** Gates every socket whose token is known to be dead before it returns, and closes them. */
+  revoke(revocation: Revocation): void {
+    const { reason } = revocation;
+    const dead = sessionsOf(revocation)
+      .flatMap((id) => [...(this.#bySession.get(id) ?? [])])
+      .filter(({ principal }) => this.#revocations.hasToken(principal.jti));
     for (const connection of dead) connection.gate(reason);
     void closeInChunks(dead, reason);
   }

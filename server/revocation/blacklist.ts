@@ -4,7 +4,8 @@ import type { AppContext } from '../context.ts';
 import { isUnavailable } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import { forEachLiveRevocation } from '../store/revocations.ts';
-import { isSessionLive } from '../store/sessions.ts';
+import { isTokenLive } from '../store/sessions.ts';
+import { fromRow, type Revocation } from './revocation.ts';
 
 const WHOLE_SESSION = '*';
 const REBUILD_RETRY_MS = 1000;
@@ -40,8 +41,16 @@ export class Blacklist {
     });
   }
 
-  addSession(sessionId: string, ttlMs: number): Promise<void> {
-    return this.#ephemeral.set(blacklistKey(sessionId), WHOLE_SESSION, ttlMs);
+  /** Writes all that a revocation says, a key each. */
+  add({ session_ids, generations, jtis }: Revocation, ttlMs: number): Promise<void>[] {
+    return [
+      ...session_ids.map((id) => this.#ephemeral.set(blacklistKey(id), WHOLE_SESSION, ttlMs)),
+      // Of a session that has ended meanwhile, or of a later change, the higher mark stays.
+      ...Object.entries(generations).map(([id, generation]) =>
+        this.#ephemeral.raise(blacklistKey(id), generation, ttlMs),
+      ),
+      ...jtis.map((jti) => this.addToken(jti, ttlMs)),
+    ];
   }
 
   addToken(jti: string, ttlMs: number): Promise<void> {
@@ -52,7 +61,7 @@ export class Blacklist {
   async isRevoked(jti: string): Promise<boolean> {
     const { sessionId, generation } = parseJti(jti);
     // What this node has heard itself stays true, whatever the store has lost.
-    if (this.#ctx.revocations.hasEnded(sessionId)) return true;
+    if (this.#ctx.revocations.hasToken(jti)) return true;
     if (this.#isComplete) {
       try {
         const [byToken, bySession] = await Promise.all([
@@ -65,7 +74,7 @@ export class Blacklist {
         if (!isUnavailable(error)) throw error;
       }
     }
-    return !(await isSessionLive(this.#db, { sessionId, generation }));
+    return !(await isTokenLive(this.#db, { sessionId, generation, jti }));
   }
 
   async #rebuild(attempt: number): Promise<void> {
@@ -86,7 +95,7 @@ export class Blacklist {
     const now = this.#ctx.clock.now();
     return forEachLiveRevocation(this.#db, new Date(now), async (batch) => {
       await Promise.all(
-        batch.map((row) => this.addSession(row.sessionId, row.expiresAt.getTime() - now)),
+        batch.flatMap((row) => this.add(fromRow(row), row.expiresAt.getTime() - now)),
       );
     });
   }

@@ -1,29 +1,20 @@
 import {
   logAudit,
   toAuditRow,
+  type Actor,
   type AuditEvent,
   type AuditEventType,
   type Client,
 } from '../audit.ts';
-import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
-import { getTokenExpirySeconds } from '../crypto/jwt.ts';
 import { AppError, isUnavailable } from '../errors.ts';
 import { inTransaction, type Db, type Trx } from '../store/database.ts';
 import { endSessionRows, type EndedSession, type SessionSelection } from '../store/session-ends.ts';
 import { isSessionLive } from '../store/sessions.ts';
-import { accessTokenLifeMs, revocationLifeMs, type RevocationReason } from './revocation.ts';
+import { pushRevocation, type AskingToken, type PushContext } from './push-revocation.ts';
+import { revocationLifeMs, type RevocationReason } from './revocation.ts';
 
-export type EndSessionsContext = Pick<
-  AppContext,
-  'config' | 'db' | 'clock' | 'log' | 'metrics' | 'ephemeral' | 'blacklist' | 'revocations'
->;
-
-/** The token that asked: blacklisted by its own jti too. */
-interface AskingToken {
-  jti: string;
-  expiresAt: number;
-}
+export type EndSessionsContext = PushContext & Pick<AppContext, 'db'>;
 
 export interface EndSessionsInput {
   selection: SessionSelection;
@@ -32,6 +23,8 @@ export interface EndSessionsInput {
   /** More that the audit log is to say. */
   details?: Record<string, unknown>;
   client: Client;
+  /** Where it is not the person whose sessions they are. */
+  actor?: Actor | undefined;
   token?: AskingToken;
   /** The session that the caller proved to hold by a token's signature. */
   heldSessionId?: string;
@@ -115,7 +108,7 @@ export async function announceEnd(
 }
 
 function describeEnd(ctx: Pick<AppContext, 'config' | 'clock'>, input: EndSessionsInput) {
-  const { selection, reason, heldSessionId = null } = input;
+  const { selection, reason, heldSessionId = null, actor } = input;
   const now = ctx.clock.now();
   const sessionId = selection.only?.length === 1 ? selection.only[0] : undefined;
   const event: AuditEvent = {
@@ -124,44 +117,22 @@ function describeEnd(ctx: Pick<AppContext, 'config' | 'clock'>, input: EndSessio
     userId: selection.userId,
     ...(sessionId === undefined ? {} : { sessionId }),
     client: input.client,
+    ...(actor && { actor }),
     details: input.details ?? {},
   };
   const revokedUntil = new Date(now + revocationLifeMs(ctx.config));
   return { selection, heldSessionId, reason, now: new Date(now), revokedUntil, event };
 }
 
-/** Tells the ephemeral store and every node. The commit stands whatever happens here. */
-async function push(
+function push(
   ctx: EndSessionsContext,
   { selection, reason, token }: EndSessionsInput,
   ended: EndedSession[],
 ): Promise<void> {
-  const tokenLifeMs = accessTokenLifeMs(ctx.config);
-  const results = await Promise.allSettled([
-    // First: who hears it needs none of the keys below, and every socket waits for it.
-    ctx.revocations.publish({
-      user_id: selection.userId,
-      session_ids: ended.map(({ sessionId }) => sessionId),
-      reason,
-    }),
-    ...ended.map(({ sessionId }) => ctx.blacklist.addSession(sessionId, tokenLifeMs)),
-    ...ended.flatMap(({ refreshJtis }) =>
-      refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
-    ),
-    ...(token === undefined ? [] : [blacklistToken(ctx, token)]),
-  ]);
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure === undefined) return;
-  ctx.metrics.revocationPushFailures.inc();
-  ctx.log.warn({ err: failure.reason as unknown }, 'a revocation could not be pushed');
-}
-
-function blacklistToken(ctx: EndSessionsContext, { jti, expiresAt }: AskingToken): Promise<void> {
-  const secondsLeft = getTokenExpirySeconds({ exp: expiresAt }, epochSeconds(ctx.clock));
-  return ctx.blacklist.addToken(jti, Math.max(1, secondsLeft) * 1000);
-}
-
-/** Where a live phone refresh token is noted. */
-export function refreshTokenKey(jti: string): string {
-  return `jwt:refresh:${jti}`;
+  const session_ids = ended.map(({ sessionId }) => sessionId);
+  return pushRevocation(ctx, {
+    revocation: { user_id: selection.userId, session_ids, generations: {}, jtis: [], reason },
+    refreshJtis: ended.flatMap(({ refreshJtis }) => refreshJtis),
+    token,
+  });
 }

@@ -7,7 +7,7 @@ import {
   type LiveRevocation,
 } from '../store/revocations.ts';
 import { RevocationSet } from './revocation-set.ts';
-import { revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
+import { fromRow, revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
 
 const CHANNEL = 'medallion:revocations';
 const CATCH_UP_INTERVAL_MS = 2000;
@@ -21,7 +21,7 @@ type FeedContext = Pick<AppContext, 'config' | 'ephemeral' | 'db' | 'clock' | 'l
  */
 export class RevocationFeed {
   readonly #ctx: FeedContext;
-  readonly #ended: RevocationSet;
+  readonly #dead: RevocationSet;
   readonly #listeners: Listener[] = [];
   /** Messages on their way, which come back to us as to everybody. */
   readonly #own = new Set<string>();
@@ -33,7 +33,7 @@ export class RevocationFeed {
 
   constructor(ctx: FeedContext) {
     this.#ctx = ctx;
-    this.#ended = new RevocationSet(ctx.clock, revocationLifeMs(ctx.config));
+    this.#dead = new RevocationSet(ctx.clock, revocationLifeMs(ctx.config));
   }
 
   /** Resolves when this node knows every revocation that was committed before the call. */
@@ -58,7 +58,12 @@ export class RevocationFeed {
 
   /** Whether this node has heard that a session has ended; if not, others may still know better. */
   hasEnded(sessionId: string): boolean {
-    return this.#ended.has(sessionId);
+    return this.#dead.hasEnded(sessionId);
+  }
+
+  /** The same of an access token: its session has ended, or the token's generation, or that token alone. */
+  hasToken(jti: string): boolean {
+    return this.#dead.hasToken(jti);
   }
 
   onRevocation(listener: Listener): void {
@@ -111,13 +116,11 @@ export class RevocationFeed {
   }
 
   #emitAll(revocations: LiveRevocation[]): void {
-    for (const { userId, sessionId, reason } of revocations) {
-      this.#emit(revocationSchema.parse({ user_id: userId, session_ids: [sessionId], reason }));
-    }
+    for (const row of revocations) this.#emit(fromRow(row));
   }
 
   #emit(revocation: Revocation): void {
-    this.#ended.add(revocation.session_ids);
+    this.#dead.add(revocation);
     for (const listener of this.#listeners) listener(revocation);
   }
 }

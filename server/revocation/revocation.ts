@@ -1,30 +1,62 @@
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { parseJti } from '../crypto/jwt.ts';
+import type { LiveRevocation } from '../store/revocations.ts';
 
-/** Why a session ended: kept with it, told to its sockets, and the ground of their close code. */
+/** Why a session or a token of it ended: kept, told to its sockets, and the ground of their close code. */
 const REVOCATION_REASONS = [
   'logout',
   'session_revoked',
   'logout_all',
+  'admin',
   'credentials_changed',
   'token_reuse',
   'replaced',
   'account_disabled',
+  'role_changed',
+  'token_revoked',
 ] as const;
 
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 /**
- * What nodes tell each other: sessions of one user that have just ended. During a rolling upgrade a node may
- * hear a reason or a field that it does not know; the sessions have ended all the same.
+ * What nodes tell each other: sessions of one user that have just ended, or tokens of sessions that go on. During a
+ * rolling upgrade a node may hear a reason or a field that it does not know; the sessions have ended all the same.
  */
 export const revocationSchema = z.object({
   user_id: z.int(),
   session_ids: z.array(z.string()),
+  /** By session id: the highest generation whose tokens are dead. */
+  generations: z.record(z.string(), z.int()).default({}),
+  /** Single access tokens. */
+  jtis: z.array(z.string()).default([]),
   reason: z.enum(REVOCATION_REASONS).catch('session_revoked'),
 });
 
 export type Revocation = z.infer<typeof revocationSchema>;
+
+/** A revocation as PostgreSQL keeps it, a row for each session. */
+export function fromRow({
+  userId,
+  sessionId,
+  generation,
+  jti,
+  reason,
+}: LiveRevocation): Revocation {
+  return revocationSchema.parse({
+    user_id: userId,
+    session_ids: generation === null && jti === null ? [sessionId] : [],
+    generations: generation === null ? {} : { [sessionId]: generation },
+    jtis: jti === null ? [] : [jti],
+    reason,
+  });
+}
+
+/** The sessions that have ended, or have tokens that have. */
+export function sessionsOf({ session_ids, generations, jtis }: Revocation): string[] {
+  const holders = jtis.map((jti) => parseJti(jti).sessionId);
+  return [...new Set([...session_ids, ...Object.keys(generations), ...holders])];
+}
 
 export function isRevocation(reason: string): reason is RevocationReason {
   return REVOCATION_REASONS.some((known) => known === reason);

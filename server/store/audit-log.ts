@@ -7,6 +7,8 @@ export interface AuditRow extends Device {
   severity: string;
   userId: number | null;
   sessionId: string | null;
+  /** Who acted, where it was not the user: `user:12`, `client:dispatch`. */
+  actor: string | null;
   requestId: string | null;
   details: Record<string, unknown>;
 }
@@ -15,9 +17,9 @@ export async function insertAuditRow(trx: Trx, row: AuditRow): Promise<void> {
   await select(
     trx,
     `INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent, device_id,
-                            request_id, details)
+                            request_id, actor, details)
      VALUES (:at, :eventType, :severity, :userId, :sessionId, :ip, :userAgent, :deviceId,
-             :requestId, :details)`,
+             :requestId, :actor, :details)`,
     { ...row },
   );
 }
@@ -34,6 +36,7 @@ export function toJson(row: AuditRow): Record<string, unknown> {
     user_agent: row.userAgent,
     device_id: row.deviceId,
     request_id: row.requestId,
+    actor: row.actor,
     details: row.details,
   };
 }

@@ -1,9 +1,13 @@
-import { select, type Db } from './database.ts';
+import { select, type Db, type Trx } from './database.ts';
 
 export interface LiveRevocation {
   id: string;
   userId: number;
   sessionId: string;
+  /** The highest generation of the session whose tokens are dead; null where it has ended, or one token has. */
+  generation: number | null;
+  /** The one token that is dead. */
+  jti: string | null;
   reason: string;
   expiresAt: Date;
 }
@@ -20,7 +24,8 @@ export async function forEachLiveRevocation(
   for (;;) {
     const batch = await select<LiveRevocation>(
       db,
-      `SELECT id, user_id AS "userId", session_id AS "sessionId", reason, expires_at AS "expiresAt"
+      `SELECT id, user_id AS "userId", session_id AS "sessionId", generation, jti, reason,
+              expires_at AS "expiresAt"
        FROM revocations WHERE id > :afterId AND expires_at > :now ORDER BY id LIMIT :limit`,
       { afterId, now, limit: BATCH },
     );
@@ -51,12 +56,31 @@ export async function listRevocationsSince(
 ): Promise<{ revocations: LiveRevocation[]; readUpTo: string }> {
   const rows = await select<{ xmin: string } & (LiveRevocation | { id: null })>(
     db,
-    `SELECT snapshot.xmin, id, user_id AS "userId", session_id AS "sessionId", reason,
-            expires_at AS "expiresAt"
+    `SELECT snapshot.xmin, id, user_id AS "userId", session_id AS "sessionId", generation, jti,
+            reason, expires_at AS "expiresAt"
      FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin) AS snapshot
      LEFT JOIN revocations ON xid >= CAST(:since AS xid8)`,
     { since },
   );
   const revocations = rows.filter((row) => row.id !== null);
   return { revocations, readUpTo: rows[0]?.xmin ?? since };
+}
+
+interface TokenRevocation {
+  userId: number;
+  sessionId: string;
+  jti: string;
+  now: Date;
+  /** Until when the token could live. */
+  expiresAt: Date;
+}
+
+/** Notes the end of one access token, whose session goes on. */
+export async function insertTokenRevocation(trx: Trx, token: TokenRevocation): Promise<void> {
+  await select(
+    trx,
+    `INSERT INTO revocations (user_id, session_id, jti, reason, revoked_at, expires_at)
+     VALUES (:userId, :sessionId, :jti, 'token_revoked', :now, :expiresAt)`,
+    { ...token },
+  );
 }

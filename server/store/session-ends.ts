@@ -54,9 +54,9 @@ function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSessio
        SELECT :userId, id, :reason, :now, :revokedUntil FROM dead
      ), logged AS (
        INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent,
-                              device_id, request_id, details)
+                              device_id, request_id, actor, details)
        SELECT :now, :eventType, :severity, :userId, id, :ip, :userAgent, :deviceId, :requestId,
-              :details
+              :actor, :details
        FROM dead
      )
      SELECT id AS "sessionId", CASE WHEN kind = 'phone'

@@ -75,17 +75,40 @@ export function touchPhoneSession(
   );
 }
 
-/** Whether a session lives, and a token of this generation of it is still good. */
+/** Whose session it is, live or not; null where there is none. */
+export async function findSessionOwner(db: Db, sessionId: string): Promise<number | null> {
+  const row = await selectOne<{ userId: number }>(
+    db,
+    'SELECT user_id AS "userId" FROM sessions WHERE id = :sessionId',
+    { sessionId },
+  );
+  return row?.userId ?? null;
+}
+
+/** Whether a session has not been ended. */
 export async function isSessionLive(
   db: Db,
-  { sessionId, generation }: { sessionId: string; generation?: number },
+  { sessionId }: { sessionId: string },
+): Promise<boolean> {
+  const row = await selectOne(
+    db,
+    'SELECT 1 FROM sessions WHERE id = :sessionId AND ended_at IS NULL',
+    { sessionId },
+  );
+  return row !== null;
+}
+
+/** Whether neither the session of an access token has been ended, nor its generation, nor that token alone. */
+export async function isTokenLive(
+  db: Db,
+  token: { sessionId: string; generation: number; jti: string },
 ): Promise<boolean> {
   const row = await selectOne(
     db,
     `SELECT 1 FROM sessions
-     WHERE id = :sessionId AND ended_at IS NULL
-       AND (CAST(:generation AS integer) IS NULL OR generation <= :generation)`,
-    { sessionId, generation: generation ?? null },
+     WHERE id = :sessionId AND ended_at IS NULL AND generation <= :generation
+       AND NOT EXISTS (SELECT FROM revocations WHERE jti = :jti)`,
+    token,
   );
   return row !== null;
 }

@@ -21,6 +21,14 @@ export function findTotp(db: Db, userId: number): Promise<Totp | null> {
   );
 }
 
+/** Whether the user has a second factor that is on. */
+export async function hasSecondFactor(db: Db, userId: number): Promise<boolean> {
+  const row = await selectOne(db, 'SELECT 1 FROM users WHERE id = :userId AND totp_enabled', {
+    userId,
+  });
+  return row !== null;
+}
+
 /** Begins a set-up, in the place of one that was begun before. Only for a locked user without a second factor. */
 export async function replaceTotp(
   trx: Trx,

@@ -8,6 +8,8 @@ export interface User {
   username: string | null;
   roles: Role[];
   isActive: boolean;
+  /** Sign-ins are refused until then. */
+  suspendedUntil: Date | null;
   totpEnabled: boolean;
   createdAt: Date;
   lastLogin: Date | null;
@@ -16,7 +18,13 @@ export interface User {
 /** A user's columns in the names that the code knows. */
 export const USER_COLUMNS = `
   id, phone_number AS "phoneNumber", email, username, roles, is_active AS "isActive",
+  suspended_until AS "suspendedUntil",
   totp_enabled AS "totpEnabled", created_at AS "createdAt", last_login AS "lastLogin"`;
+
+/** Whether a user may not sign in, nor be signed in. */
+export function isBarred({ isActive, suspendedUntil }: User, now: Date): boolean {
+  return !isActive || (suspendedUntil !== null && suspendedUntil > now);
+}
 
 export function findUserByPhone(db: Db, phoneNumber: string): Promise<User | null> {
   return selectOne<User>(
@@ -82,6 +90,10 @@ export function lockUser(trx: Trx, userId: number): Promise<UserWithPassword | n
      FOR NO KEY UPDATE`,
     { userId },
   );
+}
+
+export async function userExists(db: Db, userId: number): Promise<boolean> {
+  return (await selectOne(db, 'SELECT 1 FROM users WHERE id = :userId', { userId })) !== null;
 }
 
 export async function findEmail(db: Db, userId: number): Promise<string | null> {

@@ -4,7 +4,7 @@ import type { AppRole, Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
 import { generateAccessToken, generateRefreshToken } from '../crypto/phone-tokens.ts';
-import { refreshTokenKey } from '../revocation/end-sessions.ts';
+import { refreshTokenKey } from '../revocation/push-revocation.ts';
 import type { Trx } from '../store/database.ts';
 import type { User } from '../store/users.ts';
 import { chooseSessionRole } from './choose-session-role.ts';

@@ -14,7 +14,7 @@ import { deviceOf } from '../store/device.ts';
 import { noteDevice } from '../store/known-devices.ts';
 import type { EndedSession } from '../store/session-ends.ts';
 import { insertSession, listSessionsOverLimit, type NewSession } from '../store/sessions.ts';
-import { recordLogin, type User } from '../store/users.ts';
+import { isBarred, recordLogin, type User } from '../store/users.ts';
 import { createChallenge, type Challenge, type PendingSignIn } from './second-factor-challenge.ts';
 
 export type OpenSessionContext = EndSessionsContext & Pick<AppContext, 'mails' | 'codeHashKey'>;
@@ -55,7 +55,8 @@ export async function signIn<Found extends SignIn>(
 ): Promise<Found | Challenge> {
   const { found, opened } = await inTransaction(ctx.db, async (trx) => {
     const found = await identify(trx);
-    if (!found.user.isActive) throw new Refusal(found, new AppError('account_disabled'));
+    const isRefused = isBarred(found.user, new Date(ctx.clock.now()));
+    if (isRefused) throw new Refusal(found, new AppError('account_disabled'));
     const needsSecondFactor = found.user.totpEnabled && !found.session.amr.includes('mfa');
     if (needsSecondFactor) await recordChallenge(ctx, trx, found);
     return { found, opened: needsSecondFactor ? null : await openSession(ctx, trx, found) };

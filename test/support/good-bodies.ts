@@ -34,9 +34,14 @@ const PHONE_BODIES: Record<string, object> = {
   '/regenerate-backup-codes': { otp: '123456' },
 };
 
+const ADMIN_BODIES: Record<string, object> = {
+  '/revocations': { session_id: 'A'.repeat(22), reason: 'x' },
+};
+
 /** A body that each route would take: only what a test adds to it is wrong. */
 export const GOOD_BODIES: Record<string, object> = Object.fromEntries([
   ...Object.entries(PHONE_BODIES).map(([path, body]) => [`/api/v2/auth${path}`, body] as const),
+  ...Object.entries(ADMIN_BODIES).map(([path, body]) => [`/api/admin${path}`, body] as const),
   ...MOUNTS.flatMap((mount) =>
     Object.entries(ACCOUNT_BODIES).map(([path, body]) => [mount + path, body] as const),
   ),

@@ -2,6 +2,7 @@ import type { TokenKindName } from '../../server/use-cases/authenticate-token.ts
 import { signUp } from './accounts.ts';
 import type { TestApp } from './app.ts';
 import { signIn } from './phone.ts';
+import { signUpAs } from './staff.ts';
 
 export interface DescribedRoute {
   method: 'get' | 'post' | 'patch' | 'delete';
@@ -34,6 +35,7 @@ const KINDS: Record<string, TokenKindName> = {
   '/api/v2/': 'phone',
   '/api/auth/': 'account',
   '/auth/v2/': 'account',
+  '/api/admin/': 'account',
 };
 
 /** Every route that the service says it has, its path parameters filled in. */
@@ -57,7 +59,8 @@ function kindOf(path: string): TokenKindName | null {
 }
 
 /** The access token of a new session that the route reads. */
-export async function tokenFor(app: TestApp, { kind }: DescribedRoute): Promise<string> {
+export async function tokenFor(app: TestApp, { kind, path }: DescribedRoute): Promise<string> {
+  if (path.startsWith('/api/admin/')) return (await signUpAs(app, 'admin')).access_token;
   const { access_token } = await (kind === 'account' ? signUp(app) : signIn(app));
   return access_token;
 }

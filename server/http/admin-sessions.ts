@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import { listLiveSessions } from '../queries/sessions.ts';
+import { findUserById } from '../queries/users.ts';
+import { revoke, type RevocationTarget } from '../use-cases/revoke.ts';
+import { userIdSchema } from './admin-schemas.ts';
+import { pageQuerySchema, toPage } from './pagination.ts';
+import { route, type Route } from './route.ts';
+import { displayTextSchema, sessionIdSchema } from './schemas.ts';
+import { sessionSchema, toSessionAnswer } from './sessions.ts';
+
+/** `<session id>.<generation>.<nonce>` */
+const jtiSchema = z.string().regex(/^[\w-]{22}\.\d{1,9}\.[\w-]{12}$/, 'This is no jti of ours');
+
+const listRoute = route({
+  method: 'get',
+  path: '/users/:id/sessions',
+  summary: "A user's live sessions, the newest first",
+  auth: 'staff',
+  permission: 'sessions:read',
+  params: z.object({ id: userIdSchema }),
+  query: pageQuerySchema(sessionIdSchema),
+  answer: z.object({ sessions: z.array(sessionSchema), next_cursor: z.string().nullable() }),
+  errors: ['not_found'],
+  handle: async (ctx, { params, query }) => {
+    if ((await findUserById(ctx.db, params.id)) === null) throw new AppError('not_found');
+    const found = await listLiveSessions(ctx.db, {
+      userId: params.id,
+      after: query.cursor ?? null,
+      limit: query.limit + 1,
+      now: new Date(ctx.clock.now()),
+    });
+    const { items, nextCursor } = toPage(found, query.limit);
+    return { sessions: items.map((item) => toSessionAnswer(item)), next_cursor: nextCursor };
+  },
+});
+
+const endAllRoute = route({
+  method: 'delete',
+  path: '/users/:id/sessions',
+  summary: "End all of a user's sessions, of every kind",
+  auth: 'staff',
+  permission: 'sessions:write',
+  params: z.object({ id: userIdSchema }),
+  errors: ['not_found'],
+  handle: async (ctx, { params, principal, client }) => {
+    await revoke(ctx, { target: { userId: params.id }, staff: principal, client });
+  },
+});
+
+const endOneRoute = route({
+  method: 'delete',
+  path: '/sessions/:id',
+  summary: 'End one session',
+  auth: 'staff',
+  permission: 'sessions:write',
+  params: z.object({ id: sessionIdSchema }),
+  errors: ['not_found'],
+  handle: async (ctx, { params, principal, client }) => {
+    const target = { sessionId: params.id };
+    const { sessionsEnded } = await revoke(ctx, { target, staff: principal, client });
+    if (sessionsEnded === 0) throw new AppError('not_found');
+  },
+});
+
+const targetSchema = z
+  .strictObject({
+    user_id: z.int().min(1).max(2_147_483_647).optional(),
+    session_id: sessionIdSchema.optional(),
+    jti: jtiSchema.optional(),
+    reason: displayTextSchema.describe('For the audit log'),
+  })
+  .superRefine(({ user_id, session_id, jti }, context) => {
+    const given = [user_id, session_id, jti].filter((target) => target !== undefined);
+    if (given.length === 1) return;
+    context.addIssue({ code: 'custom', message: 'Give one of user_id, session_id and jti' });
+  });
+
+const revokeRoute = route({
+  method: 'post',
+  path: '/revocations',
+  summary: 'Revoke all that a user holds, a session, or one access token',
+  auth: 'staff',
+  permission: 'sessions:write',
+  body: targetSchema,
+  answer: z.object({ revocation_id: z.string(), committed_at: z.iso.datetime() }),
+  errors: ['not_found'],
+  handle: async (ctx, { body, principal, client }) => {
+    const { reason } = body;
+    const target = toTarget(body);
+    const revoked = await revoke(ctx, { target, staff: principal, reason, client });
+    return {
+      revocation_id: revoked.revocationId,
+      committed_at: revoked.committedAt.toISOString(),
+    };
+  },
+});
+
+function toTarget({ user_id, session_id, jti }: z.output<typeof targetSchema>): RevocationTarget {
+  if (user_id !== undefined) return { userId: user_id };
+  return session_id === undefined ? { jti: jti ?? '' } : { sessionId: session_id };
+}
+
+/** The sessions of all people, and their end. */
+export const adminSessionRoutes: Route[] = [listRoute, endAllRoute, endOneRoute, revokeRoute];
