@@ -36,6 +36,8 @@ export const ERRORS = {
     status: 409,
     sentence: 'There are as many sessions as allowed: sign out on another device first',
   },
+  no_email: { status: 409, sentence: 'The user has no e-mail address that mails go to' },
+  last_admin: { status: 409, sentence: 'There would be no admin left' },
   two_factor_enabled: { status: 409, sentence: 'The second factor is on already' },
   two_factor_not_enabled: { status: 409, sentence: 'The second factor is not set up' },
   payload_too_large: { status: 413, sentence: 'The body is larger than 16 KiB' },

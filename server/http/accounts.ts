@@ -107,7 +107,7 @@ const deleteRoute = route({
   auth: 'bearer',
   limit: 'login',
   body: z.strictObject({ password: passwordSchema }),
-  errors: ['invalid_credentials', 'too_many_attempts', 'busy'],
+  errors: ['invalid_credentials', 'too_many_attempts', 'busy', 'last_admin'],
   handle: (ctx, { principal, body, client }) =>
     deleteAccount(ctx, { principal, proof: body.password, client }),
 });

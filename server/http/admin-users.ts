@@ -1,11 +1,14 @@
 import { z } from 'zod';
-import { ROLES } from '../config.ts';
+import { ROLES, type Config } from '../config.ts';
 import { AppError } from '../errors.ts';
 import { findUserById, listUsers } from '../queries/users.ts';
+import { changeUser } from '../use-cases/change-user.ts';
+import { createUser } from '../use-cases/create-user.ts';
+import { eraseUser } from '../use-cases/erase-user.ts';
 import { adminUserSchema, toAdminUser, userIdSchema } from './admin-schemas.ts';
 import { pageQuerySchema, toPage } from './pagination.ts';
 import { route, type Route } from './route.ts';
-import { displayTextSchema } from './schemas.ts';
+import { displayTextSchema, emailSchema, phoneNumberSchema, usernameSchema } from './schemas.ts';
 
 const listRoute = route({
   method: 'get',
@@ -52,5 +55,91 @@ const getRoute = route({
   },
 });
 
+/** The roles that somebody holds: one at least. */
+const rolesSchema = z.array(z.enum(ROLES)).min(1).max(ROLES.length);
+
+function createRoute(config: Config): Route {
+  return route({
+    method: 'post',
+    path: '/users',
+    summary: 'Make a user; one with an e-mail address is mailed a link to choose a password',
+    auth: 'staff',
+    permission: 'users:write',
+    body: z
+      .strictObject({
+        phone_number: phoneNumberSchema(config).optional(),
+        email: emailSchema.optional(),
+        username: usernameSchema.optional(),
+        roles: rolesSchema.default(['rider']),
+      })
+      .refine(
+        ({ phone_number, email }) => phone_number !== undefined || email !== undefined,
+        'Give a phone number or an e-mail address',
+      ),
+    answer: adminUserSchema,
+    status: 201,
+    errors: ['account_exists'],
+    handle: async (ctx, { body, principal, client }) => {
+      const user = await createUser(ctx, {
+        phoneNumber: body.phone_number ?? null,
+        email: body.email ?? null,
+        username: body.username ?? null,
+        roles: body.roles,
+        staff: principal,
+        client,
+      });
+      return toAdminUser(user);
+    },
+  });
+}
+
+const changeRoute = route({
+  method: 'patch',
+  path: '/users/:id',
+  summary: 'Change roles, deactivate, suspend, unlock, or start a password reset',
+  auth: 'staff',
+  permission: 'users:write',
+  params: z.object({ id: userIdSchema }),
+  body: z.strictObject({
+    roles: rolesSchema.optional(),
+    is_active: z.boolean().optional(),
+    suspended_until: z.iso
+      .datetime({ offset: true })
+      .transform((text) => new Date(text))
+      .nullable()
+      .optional()
+      .describe('Null lifts a suspension'),
+    unlock: z.literal(true).optional().describe('Forget the failures of a lockout'),
+    reset_password: z.literal(true).optional().describe('Mail a link to choose a new password'),
+  }),
+  answer: adminUserSchema,
+  errors: ['not_found', 'last_admin', 'no_email'],
+  handle: async (ctx, { params, body, principal, client }) => {
+    const change = {
+      roles: body.roles,
+      isActive: body.is_active,
+      suspendedUntil: body.suspended_until,
+      unlock: body.unlock,
+      resetPassword: body.reset_password,
+    };
+    const user = await changeUser(ctx, { userId: params.id, change, staff: principal, client });
+    return toAdminUser(user);
+  },
+});
+
+const eraseRoute = route({
+  method: 'delete',
+  path: '/users/:id',
+  summary: 'Erase a user, and end every session',
+  auth: 'staff',
+  permission: 'users:write',
+  params: z.object({ id: userIdSchema }),
+  errors: ['not_found', 'last_admin'],
+  handle: (ctx, { params, principal, client }) =>
+    eraseUser(ctx, { userId: params.id, staff: principal, client }),
+});
+
 /** The accounts of all people, for staff and API clients. */
-export const adminUserRoutes: Route[] = [listRoute, getRoute];
+export function adminUserRoutes(config: Config): Route[] {
+  return [listRoute, createRoute(config), getRoute, changeRoute, eraseRoute];
+}

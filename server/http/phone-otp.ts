@@ -103,7 +103,7 @@ const deleteRoute = route({
   summary: 'Erase the account, for a fresh one-time code',
   auth: 'bearer',
   body: z.strictObject({ otp: oneTimeCodeSchema }),
-  errors: ['otp_not_found', 'invalid_otp', 'too_many_attempts'],
+  errors: ['otp_not_found', 'invalid_otp', 'too_many_attempts', 'last_admin'],
   handle: (ctx, { principal, body, client }) =>
     deleteAccount(ctx, { principal, proof: body.otp, client }),
 });

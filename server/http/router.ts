@@ -62,7 +62,7 @@ function surfaces(ctx: AppContext): Surface[] {
       path: '/api/admin',
       tag: 'Staff',
       kind: 'account',
-      routes: [...adminUserRoutes, ...adminSessionRoutes, adminAuditLogRoute],
+      routes: [...adminUserRoutes(ctx.config), ...adminSessionRoutes, adminAuditLogRoute],
     },
   ];
 }

@@ -1,4 +1,5 @@
 import { recordAudit, type Actor, type Client } from '../audit.ts';
+import { STAFF_ROLES, type Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { isClientSecret } from '../crypto/client-secret.ts';
 import { AppError } from '../errors.ts';
@@ -60,6 +61,39 @@ export async function assertPermitted(ctx: AuditContext, demand: Demand): Promis
     details: { permission, route },
   });
   throw new AppError('insufficient_permissions');
+}
+
+const isStaff = (role: Role): boolean => STAFF_ROLES.some((staffRole) => staffRole === role);
+
+/**
+ * To give or take a role is for those who may change roles, and so is any change of somebody of the staff: nobody
+ * shuts out those above them.
+ * @throws `insufficient_permissions`
+ */
+export function assertMayManage(
+  { can }: Staff,
+  { before, after }: { before: readonly Role[]; after: readonly Role[] },
+): void {
+  const isSame = before.toSorted().join() === after.toSorted().join();
+  if ((isSame && !before.some(isStaff)) || can('roles:write')) return;
+  throw new AppError('insufficient_permissions');
+}
+
+/** Runs `act`, and puts on record where it finds that the staff may not do it to this user. */
+export async function recordingDenial<Result>(
+  ctx: AuditContext,
+  { staff, client, userId }: { staff: Staff; client: Client; userId: number | null },
+  act: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'insufficient_permissions') {
+      const details = { permission: 'roles:write', target: userId };
+      await record(ctx, 'permission_denied', { actor: staff.actor, client, details });
+    }
+    throw error;
+  }
 }
 
 /**

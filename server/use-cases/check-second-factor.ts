@@ -52,7 +52,7 @@ export async function checkSecondFactor(
   ctx: SecondFactorContext,
   { userId, factor, client }: CheckInput,
 ): Promise<CheckedSecondFactor> {
-  const limit = limitOf(userId, factor.method);
+  const limit = secondFactorLimit(userId, factor.method);
   const [totp] = await Promise.all([findTotp(ctx.db, userId), assertNotLocked(ctx, ctx.db, limit)]);
   const use =
     totp?.isEnabled !== true
@@ -103,7 +103,8 @@ async function judgeBackupCode(ctx: SecondFactorContext, userId: number, code: s
   return null;
 }
 
-function limitOf(userId: number, method: SecondFactor['method']): AttemptLimit {
+/** What the wrong codes of a user are counted under. */
+export function secondFactorLimit(userId: number, method: SecondFactor['method']): AttemptLimit {
   return {
     counter: `${method} ${userId}`,
     maxFailures: MAX_FAILURES,

@@ -1,6 +1,7 @@
 import type { Client } from '../audit.ts';
 import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
-import { deleteUser } from '../store/users.ts';
+import { deleteUser, lockUser } from '../store/users.ts';
+import { assertAnotherAdmin } from './assert-another-admin.ts';
 import type { Principal } from './authenticate-token.ts';
 import { reauthenticate, type ReauthenticationContext } from './reauthenticate.ts';
 
@@ -13,7 +14,7 @@ interface DeleteInput {
 
 /**
  * Erases the user and ends every session; the audit log keeps the id alone.
- * @throws what `reauthenticate` throws; `token_revoked`
+ * @throws what `reauthenticate` throws; `token_revoked`, `last_admin`
  */
 export async function deleteAccount(
   ctx: EndSessionsContext & ReauthenticationContext,
@@ -31,6 +32,8 @@ export async function deleteAccount(
       heldSessionId: sessionId,
       alongside: async (trx) => {
         await confirm(trx);
+        const user = await lockUser(trx, userId);
+        if (user !== null) await assertAnotherAdmin(ctx, trx, user);
         await deleteUser(trx, userId);
       },
     }),

@@ -1,12 +1,10 @@
-import { recordAudit, type Client } from '../audit.ts';
+import type { Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
-import { resetPasswordMail } from '../messaging/recovery-mails.ts';
-import { afterCommit, inTransaction } from '../store/database.ts';
-import { insertResetToken } from '../store/one-time-tokens.ts';
-import { mailLimitKey, makeOneTimeToken, type OneTimeTokenContext } from './one-time-token.ts';
+import { inTransaction } from '../store/database.ts';
+import { issuePasswordReset, type ResetContext } from './issue-password-reset.ts';
+import { mailLimitKey } from './one-time-token.ts';
 
-type RequestContext = OneTimeTokenContext &
-  Pick<AppContext, 'db' | 'clock' | 'config' | 'log' | 'mails' | 'limiters' | 'emailHashKey'>;
+type RequestContext = ResetContext & Pick<AppContext, 'limiters' | 'emailHashKey'>;
 
 /**
  * Long after the work is done: that a row was written for some and none for others takes tenths of a millisecond, which
@@ -39,23 +37,5 @@ export async function requestPasswordReset(
 async function mailLink(ctx: RequestContext, { email, client }: ResetRequest): Promise<void> {
   const limitKey = mailLimitKey(ctx, 'reset_password', email);
   const { isAllowed } = await ctx.limiters.mailPerAddress.consume(limitKey);
-  const { token, tokenHash } = makeOneTimeToken(ctx);
-  const { resetTokenSeconds: lifeSeconds, resetPasswordUrl: page } = ctx.config;
-  const now = new Date(ctx.clock.now());
-  const expiresAt = new Date(now.getTime() + lifeSeconds * 1000);
-  await inTransaction(ctx.db, async (trx) => {
-    const owner = await insertResetToken(trx, { email, isAllowed, tokenHash, now, expiresAt });
-    await recordAudit(ctx, trx, {
-      type: 'password_reset_requested',
-      at: now,
-      userId: owner?.userId ?? null,
-      client,
-      details: { is_mailed: owner?.isMade ?? false },
-    });
-    if (!owner?.isMade) return;
-    const mail = resetPasswordMail({ page, token, lifeSeconds, at: now, ip: client.ip });
-    afterCommit(trx, () => {
-      ctx.mails.send(owner.email, mail);
-    });
-  });
+  await inTransaction(ctx.db, (trx) => issuePasswordReset(ctx, trx, { email, isAllowed, client }));
 }

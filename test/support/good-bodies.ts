@@ -35,6 +35,12 @@ const PHONE_BODIES: Record<string, object> = {
 };
 
 const ADMIN_BODIES: Record<string, object> = {
+  '/users': {
+    phone_number: newPhoneNumber(),
+    email: newAccount().email,
+    username: newAccount().username,
+  },
+  ['/users/' + 'A'.repeat(22)]: {},
   '/revocations': { session_id: 'A'.repeat(22), reason: 'x' },
 };
 

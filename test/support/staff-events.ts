@@ -1,6 +1,6 @@
-import { logIn } from './accounts.ts';
+import { logIn, newAccount } from './accounts.ts';
 import type { TestApp } from './app.ts';
-import { sessionOf, type Provoke } from './audit-scene.ts';
+import { sessionOf, type Expected, type Provoke, type Scene } from './audit-scene.ts';
 import { query } from './database.ts';
 import { decodePart } from './jwt.ts';
 import { bearer } from './phone.ts';
@@ -8,7 +8,35 @@ import { basic, signUpAs } from './staff.ts';
 
 /** One way to each event of staff and of API clients. */
 export function provokeStaff(app: TestApp) {
+  const change = async ({ person, mark }: Scene, body: object): Promise<Expected> => {
+    const admin = await signUpAs(app, 'admin');
+    const path = `/api/admin/users/${person.userId}`;
+    await mark(app.request.patch(path).send(body).set(bearer(admin.access_token))).expect(200);
+    return { userId: person.userId, sessionId: null };
+  };
   return {
+    user_created: async ({ mark }) => {
+      const admin = await signUpAs(app, 'admin');
+      const { email } = newAccount();
+      const answer = await mark(
+        app.request.post('/api/admin/users').send({ email }).set(bearer(admin.access_token)),
+      ).expect(201);
+      return { userId: (answer.body as { id: number }).id, sessionId: null };
+    },
+    roles_changed: (scene) => change(scene, { roles: ['driver'] }),
+    user_activated: async (scene) => {
+      await query('UPDATE users SET is_active = false WHERE id = $1', [scene.person.userId]);
+      return change(scene, { is_active: true });
+    },
+    user_deactivated: (scene) => change(scene, { is_active: false }),
+    user_suspended: (scene) => change(scene, { suspended_until: '2222-02-02T22:22:22Z' }),
+    suspension_lifted: async (scene) => {
+      await query("UPDATE users SET suspended_until = '2222-02-02' WHERE id = $1", [
+        scene.person.userId,
+      ]);
+      return change(scene, { suspended_until: null });
+    },
+    user_unlocked: (scene) => change(scene, { unlock: true }),
     token_revoked: async ({ person, mark }) => {
       const admin = await signUpAs(app, 'admin');
       const tokens = await logIn(app, person);
