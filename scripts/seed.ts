@@ -1,4 +1,4 @@
-import { seedDemoUsers } from '../seeds/demo-users.ts';
+import { seedDemoUsers, type SeededUser } from '../seeds/demo-users.ts';
 import { closeDatabase, migrate, openDatabase } from '../server/store/database.ts';
 import { openDatabaseUrl } from './database-url.ts';
 
@@ -13,8 +13,16 @@ try {
   const db = openDatabase(url, 1);
   const users = await seedDemoUsers(db);
   await closeDatabase(db);
-  console.log('Sign in with one of these numbers; in development the code is at /dev/outbox:');
-  for (const { phoneNumber, roles } of users) console.log(`  ${phoneNumber}  ${roles.join(', ')}`);
+  for (const user of users) console.log(describe(user));
+  console.log(
+    'In development the codes of phones are at /dev/outbox. Passwords are shown this once.',
+  );
 } finally {
   await release();
+}
+
+function describe({ phoneNumber, email, roles, password, isNew }: SeededUser): string {
+  const who = `  ${(phoneNumber ?? email ?? '').padEnd(20)}  ${roles.join(', ').padEnd(13)}`;
+  if (phoneNumber !== null) return `${who}  by code`;
+  return isNew ? `${who}  ${password ?? ''}` : `${who}  was there before`;
 }

@@ -34,6 +34,7 @@ import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/
 import { Blacklist } from './revocation/blacklist.ts';
 import { RevocationFeed } from './revocation/revocation-feed.ts';
 import { closeDatabase, migrate, openDatabase } from './store/database.ts';
+import { bootstrapAdmin } from './use-cases/bootstrap-admin.ts';
 import { keepAuditLog } from './use-cases/keep-audit-log.ts';
 import { removeExpiredRows } from './use-cases/remove-expired-rows.ts';
 
@@ -98,6 +99,8 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
     await keepAuditLog(context).catch((error: unknown) => {
       context.log.warn({ err: error }, 'the audit log has no part for this month yet');
     });
+    const { bootstrapAdmin: admin } = settings.secrets;
+    if (admin !== null) await bootstrapAdmin(context, admin);
     await context.revocations.start();
     if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
       context.log.warn('redis is not reached yet, starting without it');

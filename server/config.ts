@@ -171,6 +171,7 @@ function toSecrets(env: Environment) {
       env.DATABASE_ENCRYPTION_KEY_PREVIOUS,
     ),
     apiClients: env.API_CLIENTS,
+    bootstrapAdmin: toBootstrapAdmin(env),
     twilio: {
       accountSid: env.TWILIO_ACCOUNT_SID ?? '',
       authToken: env.TWILIO_AUTH_TOKEN ?? '',
@@ -179,6 +180,12 @@ function toSecrets(env: Environment) {
     smtpUrl: env.SMTP_URL,
     smsWebhook: { url: env.SMS_WEBHOOK_URL ?? '', secret: env.SMS_WEBHOOK_SECRET ?? '' },
   };
+}
+
+function toBootstrapAdmin(env: Environment) {
+  const { BOOTSTRAP_ADMIN_EMAIL: email, BOOTSTRAP_ADMIN_PASSWORD: password } = env;
+  if (email === undefined || password === undefined) return null;
+  return { email, password, phoneNumber: env.BOOTSTRAP_ADMIN_PHONE ?? null };
 }
 
 function withPrevious(current: string, previous: string | undefined): [string, ...string[]] {

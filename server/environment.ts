@@ -116,6 +116,12 @@ export const environmentSchema = z.object({
   RATE_LIMIT_BLOCK_SECONDS: count.max(24 * 60 * 60).default(15 * 60),
 
   API_CLIENTS: apiClientsSchema.default([]),
+  BOOTSTRAP_ADMIN_EMAIL: z.email('must be an e-mail address').max(254).optional(),
+  BOOTSTRAP_ADMIN_PASSWORD: z.string().min(1).max(1024).optional(),
+  BOOTSTRAP_ADMIN_PHONE: z
+    .string()
+    .regex(/^\+[1-9]\d{4,14}$/, 'must be a number such as +14155550100')
+    .optional(),
   REQUIRE_STAFF_2FA: z.stringbool().optional(),
 
   AUDIT_RETENTION_MONTHS: count.max(1200).optional(),
@@ -199,6 +205,18 @@ export const RULES: Rule[] = [
     names: ['JWT_PRIVATE_KEY_FILE'],
     isBroken: (env) => env.JWT_ALGORITHM === 'HS256' && env.JWT_PRIVATE_KEY_FILE !== undefined,
     sentence: 'is not used with JWT_ALGORITHM=HS256; to make it known first, add _PREVIOUS',
+  },
+  {
+    names: ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
+    isBroken: (env) =>
+      (env.BOOTSTRAP_ADMIN_EMAIL === undefined) !== (env.BOOTSTRAP_ADMIN_PASSWORD === undefined),
+    sentence: 'go together',
+  },
+  {
+    names: ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PHONE'],
+    isBroken: (env) =>
+      env.BOOTSTRAP_ADMIN_PHONE !== undefined && env.BOOTSTRAP_ADMIN_EMAIL === undefined,
+    sentence: 'the number goes with an address',
   },
   {
     names: ['MAIL_FROM'],
