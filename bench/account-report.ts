@@ -34,7 +34,8 @@ export function reportLogins(results: { medallion: number[]; hash: number[] }): 
   ]);
 }
 
-function reportRates(ours: Rates, floors: Rates[]): string[] {
+/** A table of our rates, and their ratios to those of others. */
+export function reportRates(ours: Rates, floors: Rates[]): string[] {
   return [
     '',
     '| | a second | Medallion to this | rounds |',

@@ -8,6 +8,7 @@ import { deriveKey } from './crypto/keyed-hash.ts';
 import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
 import { createKeysOfBothKinds } from './crypto/token-keys.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
+import { KnownCookies } from './ephemeral/known-cookies.ts';
 import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
 import type { Extension, Medallion } from './extension.ts';
@@ -185,6 +186,7 @@ function createParts(
     limiters: createLimiters(config, ephemeral),
     permissions: new RolePermissions(),
     apiClients: new Map(secrets.apiClients.map((client) => [client.name, client])),
+    knownCookies: new KnownCookies(),
   };
 }
 

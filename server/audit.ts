@@ -18,6 +18,7 @@ export const AUDIT_EVENTS = {
   role_added: 'info',
   session_limit_reached: 'warning',
   session_evicted: 'info',
+  session_replaced: 'info',
   refresh_reply_repeated: 'info',
   token_reuse_detected: 'critical',
   logout: 'info',

@@ -7,6 +7,7 @@ import type { EncryptionKeys } from './crypto/encryption.ts';
 import type { PasswordHasher } from './crypto/password-hash.ts';
 import type { PhoneKeys } from './crypto/phone-tokens.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
+import type { KnownCookies } from './ephemeral/known-cookies.ts';
 import type { Log } from './log.ts';
 import type { MailQueue } from './messaging/mail-queue.ts';
 import type { Outbox } from './messaging/outbox.ts';
@@ -54,6 +55,8 @@ export interface AppContext extends TokenKeys {
   permissions: RolePermissions;
   /** By name: services that sign in as themselves. */
   apiClients: ReadonlyMap<string, ApiClient>;
+  /** Which session a cookie is of, for the limits. */
+  knownCookies: KnownCookies;
   /** Whether this node has begun to stop. */
   isDraining: () => boolean;
 }

@@ -15,6 +15,7 @@ import {
 } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { sessionOf, type Provoke, type Scene } from './support/audit-scene.ts';
+import { cookie, cookieLogIn, cookieSessionsOf, tryCookieLogIn } from './support/cookies.ts';
 import { query } from './support/database.ts';
 import { failTimes } from './support/otp.ts';
 import {
@@ -112,6 +113,12 @@ const PROVOKE: Record<Exclude<AuditEventType, 'user_imported'>, Provoke> = {
     const evicted = await signIn(app, { phoneNumber, role: 'driver' });
     await mark(verifyCode(phoneNumber, await sendCode(app, phoneNumber))).expect(200);
     return { userId, sessionId: sessionOf(evicted) };
+  },
+  session_replaced: async ({ person, mark }) => {
+    const secret = await cookieLogIn(app, person);
+    const [replaced] = await cookieSessionsOf(person.userId);
+    await mark(tryCookieLogIn(app, person).set(cookie(secret))).expect(200);
+    return { userId: person.userId, sessionId: replaced?.id ?? '' };
   },
   refresh_reply_repeated: async ({ person, mark }) => {
     const tokens = await logIn(app, person);

@@ -5,9 +5,8 @@ import fc from 'fast-check';
 import type { Test } from 'supertest';
 import { startApp } from './support/app.ts';
 import { GOOD_BODIES } from './support/good-bodies.ts';
-import { bearer } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
-import { describedRoutes, tokenFor, type DescribedRoute } from './support/routes.ts';
+import { credentialsFor, describedRoutes, type DescribedRoute } from './support/routes.ts';
 import { allowAtRest } from './support/secret-record.ts';
 
 const app = await startApp();
@@ -20,11 +19,11 @@ const MALFORMED = { status: 400, code: 'malformed_json' };
 const NO_MEDIA = { status: 415, code: 'unsupported_media_type' };
 
 /** A session for each route: a test that fails may have ended it. */
-const sessions = new Map<DescribedRoute, string>();
-for (const route of routes) sessions.set(route, await tokenFor(app, route));
+const sessions = new Map<DescribedRoute, Record<string, string>>();
+for (const route of routes) sessions.set(route, await credentialsFor(app, route));
 
 function call(route: DescribedRoute): Test {
-  return app.request[route.method](route.path).set(bearer(sessions.get(route) ?? ''));
+  return app.request[route.method](route.path).set(sessions.get(route) ?? {});
 }
 
 /** Sends text as it is, said to be JSON. */

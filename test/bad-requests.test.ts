@@ -33,7 +33,7 @@ describe('a path', () => {
     '/api/v2/auth',
     '/api/v2/auth/send-otp/more',
     '/api/v2/auth/sessions/x/y',
-    '/api/v1/auth/me',
+    '/api/v1/me',
     '/index.php',
     '/../package.json',
     '/%2e%2e/package.json',

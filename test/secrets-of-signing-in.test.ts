@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MOUNTS, renew, signUp } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
+import { cookieLogIn, COOKIES } from './support/cookies.ts';
 import { databaseUrl, storageAt } from './support/database.ts';
 import { kindsOf, unknownFields, type ApiDescription } from './support/described-secrets.ts';
 import { signIn } from './support/phone.ts';
@@ -11,6 +12,7 @@ import { findLeaks, report } from './support/secrets-at-rest.ts';
 import {
   challenge,
   FEW_CODES,
+  makeAccount,
   protect,
   SURFACES,
   verify,
@@ -29,6 +31,14 @@ const WAYS: Record<string, () => Promise<unknown>> = {
     const { refresh_token } = await signIn(app);
     await renew(app, refresh_token, '/api/v2/auth').expect(200);
   },
+};
+WAYS[`post ${COOKIES}/login`] = async () => {
+  const { account, ...person } = await protect(
+    { app, mount: '/api/auth', clock },
+    await makeAccount(app),
+  );
+  await cookieLogIn(app, account, { totp_code: person.authenticator.next() });
+  await cookieLogIn(app, account, { backup_code: person.backupCodes[0] ?? '' });
 };
 for (const mount of MOUNTS) {
   WAYS[`post ${mount}/login`] = () => signUp(app, { mount });

@@ -34,8 +34,8 @@ const registerRoute = route({
   status: 201,
   errors: ['weak_password', 'account_exists', 'busy', 'service_unavailable'],
   handle: async (ctx, { body, client }) => {
-    const { userId } = await registerAccount(ctx, { ...body, client });
-    return { user_id: userId, email: body.email };
+    const { id } = await registerAccount(ctx, { ...body, client });
+    return { user_id: id, email: body.email };
   },
 });
 

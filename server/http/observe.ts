@@ -16,7 +16,7 @@ export function observe(ctx: Pick<AppContext, 'log' | 'metrics' | 'isDraining'>)
     if (ctx.isDraining()) res.set('Connection', 'close');
     res.on('close', () => {
       const seconds = (performance.now() - startedAt) / 1000;
-      const { route = 'none', principal } = stateOf(res);
+      const { route = 'none', principal, cookiePrincipal } = stateOf(res);
       const status = res.writableFinished ? res.statusCode : 499;
       ctx.metrics.httpRequestDuration.observe({ method: req.method, route, status }, seconds);
       // The pattern and not the path, in which a token or a number may stand by mistake.
@@ -26,7 +26,7 @@ export function observe(ctx: Pick<AppContext, 'log' | 'metrics' | 'isDraining'>)
           method: req.method,
           route,
           status,
-          user_id: principal?.userId,
+          user_id: (principal ?? cookiePrincipal)?.userId,
         },
         `answered in ${(seconds * 1000).toFixed(1)} ms`,
       );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.ts';
+import { COOKIE_NAME } from './read-cookie.ts';
 import type { Route } from './route.ts';
 import type { Surface } from './surface.ts';
 
@@ -31,6 +32,7 @@ export function describeApi(surfaces: readonly Surface[]) {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         basic: { type: 'http', scheme: 'basic', description: 'An API client' },
+        cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME },
       },
       schemas: { Problem: toSchema(problemSchema, 'output') },
     },
@@ -94,20 +96,22 @@ function describeSuccess(route: Route) {
   };
 }
 
-/** `token`: the token may be missing where something else in the request stands in for it. */
+/** `token`, `cookie-or-none`: the token may be missing where something else in the request stands in for it. */
 const SECURITY: Record<Route['auth'], object[]> = {
   public: [],
   bearer: [{ bearer: [] }],
   token: [{ bearer: [] }, {}],
   staff: [{ bearer: [] }, { basic: [] }],
+  cookie: [{ cookie: [] }],
+  'cookie-or-none': [{ cookie: [] }, {}],
 };
 
 /** The errors of a route by status: its own, and those that its declaration brings along. */
 function describeErrors(route: Route): Record<number, unknown> {
   const codes = new Set<ErrorCode>([
     ...route.errors,
-    ...(route.auth === 'bearer' || route.auth === 'staff' ? BEARER_ERRORS : []),
-    ...(route.auth === 'staff' ? STAFF_ERRORS : []),
+    ...(route.auth === 'bearer' || route.auth === 'cookie' ? SESSION_ERRORS : []),
+    ...(route.auth === 'staff' ? [...SESSION_ERRORS, ...STAFF_ERRORS] : []),
     ...(route.roles === undefined ? [] : (['insufficient_permissions'] as const)),
     ...(route.query === undefined && route.body === undefined
       ? []
@@ -132,7 +136,7 @@ function describeErrors(route: Route): Record<number, unknown> {
   );
 }
 
-const BEARER_ERRORS = ['invalid_token', 'token_revoked', 'service_unavailable'] as const;
+const SESSION_ERRORS = ['invalid_token', 'token_revoked', 'service_unavailable'] as const;
 const STAFF_ERRORS = ['invalid_client', 'insufficient_permissions', 'two_factor_required'] as const;
 const BODY_ERRORS = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
 

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import type { CookiePrincipal } from '../use-cases/authenticate-cookie.ts';
 import type { Principal } from '../use-cases/authenticate-token.ts';
 import type { Staff } from '../use-cases/authorize-staff.ts';
 
@@ -9,6 +10,7 @@ export interface RequestState {
   route?: string;
   principal?: Principal;
   staff?: Staff;
+  cookiePrincipal?: CookiePrincipal;
 }
 
 export function stateOf(res: Response): RequestState {

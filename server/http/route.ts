@@ -6,23 +6,26 @@ import type { AppContext } from '../context.ts';
 import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
 import type { Permission } from '../permissions.ts';
 import type { SharedProfile } from '../rate-limits.ts';
+import type { CookiePrincipal } from '../use-cases/authenticate-cookie.ts';
 import type { Principal, TokenKindName } from '../use-cases/authenticate-token.ts';
 import type { Staff } from '../use-cases/authorize-staff.ts';
 import { verifyStaff } from './authenticate-staff.ts';
 import { readJwt, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
 import { countByAddress, countRequests } from './rate-limit.ts';
+import { readCookie, refuseCrossSite, setCookie, verifyCookie } from './read-cookie.ts';
 import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
 import { Streamed } from './streamed.ts';
-import type { Surface } from './surface.ts';
+import type { Surface, SurfaceKind } from './surface.ts';
 
 /**
  * `public` reads no token. `bearer` needs a good one, and gives its principal. `token` gives the principal of
  * one whose signature and expiry hold, or null: the use case judges whether it was revoked. `staff` needs somebody
- * with the route's permission: a person with an account token, or an API client.
+ * with the route's permission: a person with an account token, or an API client. `cookie` needs that of a live
+ * session; `cookie-or-none` gives the principal of one, or null. Only these two read a cookie, and nothing else.
  */
-type Auth = 'public' | 'bearer' | 'token' | 'staff';
+type Auth = 'public' | 'bearer' | 'token' | 'staff' | 'cookie' | 'cookie-or-none';
 
 type PrincipalFor<IsAuthenticated extends Auth> = IsAuthenticated extends 'bearer'
   ? Principal
@@ -30,7 +33,11 @@ type PrincipalFor<IsAuthenticated extends Auth> = IsAuthenticated extends 'beare
     ? Principal | null
     : IsAuthenticated extends 'staff'
       ? Staff
-      : undefined;
+      : IsAuthenticated extends 'cookie'
+        ? CookiePrincipal
+        : IsAuthenticated extends 'cookie-or-none'
+          ? CookiePrincipal | null
+          : undefined;
 
 /** What a handler is given: input as its schema parsed it. */
 export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
@@ -38,9 +45,11 @@ export interface RouteInput<Body, Query, Params, IsAuthenticated extends Auth> {
   query: Query;
   params: Params;
   /** Which tokens the surface reads. */
-  kind: TokenKindName;
+  kind: IsAuthenticated extends 'bearer' | 'token' ? TokenKindName : SurfaceKind;
   principal: PrincipalFor<IsAuthenticated>;
   client: Client;
+  /** Puts the secret of a session into the cookie; null clears it. */
+  setCookie: (secret: string | null) => void;
 }
 
 /** One endpoint, whole: what it takes, who may, what it answers. Express and OpenAPI both come from it. */
@@ -107,7 +116,7 @@ export function mountRoutes(
 }
 
 /** What stands in front of a handler, in this order: nothing is read of a body before its sender is known. */
-function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHandler[] {
+function guards(ctx: AppContext, route: Route, kind: SurfaceKind): RequestHandler[] {
   const { path, limit, auth, roles, method } = route;
   const note: RequestHandler = (req, res, next) => {
     stateOf(res).route = req.baseUrl + path;
@@ -118,12 +127,15 @@ function guards(ctx: AppContext, route: Route, kind: TokenKindName): RequestHand
   const count = countRequests(ctx, { profile: limit, byAddress });
   const authenticate = {
     public: () => countByAddress(count),
-    token: () => readJwt(ctx, { kind, count }),
-    bearer: () => verifyJwt(ctx, { kind, count }),
+    token: () => readJwt(ctx, { kind: tokenKind(kind), count }),
+    bearer: () => verifyJwt(ctx, { kind: tokenKind(kind), count }),
     staff: () => verifyStaff(ctx, { permission: permissionOf(route), count }),
+    cookie: () => verifyCookie(ctx, count),
+    'cookie-or-none': () => readCookie(ctx, count),
   };
   return [
     note,
+    ...(kind === 'cookie' && method !== 'get' ? [refuseCrossSite] : []),
     authenticate[auth](),
     ...(roles === undefined ? [] : [requireRole(...roles)]),
     ...(method === 'get' ? [] : [readJson]),
@@ -135,16 +147,24 @@ function permissionOf({ permission, path }: Route): Permission {
   return permission;
 }
 
-function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): RequestHandler {
+function tokenKind(kind: SurfaceKind): TokenKindName {
+  if (kind === 'cookie') throw new Error('a surface that reads the cookie reads no tokens');
+  return kind;
+}
+
+function toHandler(ctx: AppContext, definition: Route, kind: SurfaceKind): RequestHandler {
   const { body = NO_FIELDS, query, params, answer, auth, status = 200 } = definition;
   return async (req, res) => {
     const input = {
       body: definition.method === 'get' ? undefined : parseInput(body, req.body ?? {}),
       query: query && parseInput(query, req.query),
       params: params && parseParams(params, req),
-      kind,
+      kind: kind as never,
       principal: callerOf(auth, res) as never,
       client: clientOf(req, res),
+      setCookie: (secret: string | null) => {
+        setCookie(ctx, res, secret);
+      },
     };
     const result = await definition.handle(ctx, input);
     if (result instanceof Streamed) await result.send(res.set('Cache-Control', 'no-store'));
@@ -152,10 +172,11 @@ function toHandler(ctx: AppContext, definition: Route, kind: TokenKindName): Req
   };
 }
 
-function callerOf(auth: Auth, res: Response): Principal | Staff | null | undefined {
-  const { principal, staff } = stateOf(res);
+function callerOf(auth: Auth, res: Response) {
+  const { principal, staff, cookiePrincipal } = stateOf(res);
   if (auth === 'public') return undefined;
-  return auth === 'staff' ? staff : (principal ?? null);
+  if (auth === 'staff') return staff;
+  return (auth === 'bearer' || auth === 'token' ? principal : cookiePrincipal) ?? null;
 }
 
 interface Answer {

@@ -8,6 +8,7 @@ import { accountRoutes } from './accounts.ts';
 import { adminAuditLogRoute } from './admin-audit-log.ts';
 import { adminSessionRoutes } from './admin-sessions.ts';
 import { adminUserRoutes } from './admin-users.ts';
+import { cookieRoutes } from './cookie-sessions.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
 import { jsonWebKeysRouter } from './json-web-keys.ts';
@@ -64,6 +65,7 @@ function surfaces(ctx: AppContext): Surface[] {
       kind: 'account',
       routes: [...adminUserRoutes(ctx.config), ...adminSessionRoutes, adminAuditLogRoute],
     },
+    { path: '/api/v1/auth', tag: 'Browsers', kind: 'cookie', routes: cookieRoutes },
   ];
 }
 

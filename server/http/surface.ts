@@ -1,11 +1,13 @@
 import type { TokenKindName } from '../use-cases/authenticate-token.ts';
 import type { Route } from './route.ts';
 
+/** Which bearer tokens a surface reads, others being no tokens to it; or that it reads the cookie alone. */
+export type SurfaceKind = TokenKindName | 'cookie';
+
 /** A family of endpoints below one path, which sign in one way. */
 export interface Surface {
   path: string;
   tag: string;
-  /** Which bearer tokens it reads; others are no tokens to it. */
-  kind: TokenKindName;
+  kind: SurfaceKind;
   routes: Route[];
 }

@@ -12,27 +12,30 @@ export interface NewSession extends Device {
   deviceName: string | null;
   /** How the person proved who they are (RFC 8176). */
   amr: string[];
-  refreshJti: string;
+  /** Null for a session that has a cookie in its place. */
+  refreshJti: string | null;
+  cookieHash?: string;
   now: Date;
   /** Of the refresh token, in whole seconds. */
   issuedAt: Date;
   expiresAt: Date;
 }
 
-/** Makes a session and its refresh token in one statement. */
+/** Makes a session and its refresh token, if it has one, in one statement. */
 export async function insertSession(trx: Trx, session: NewSession): Promise<void> {
   await select(
     trx,
     `WITH session AS (
        INSERT INTO sessions (id, user_id, kind, role, device_id, device_name, user_agent, ip,
-                             amr, created_at, last_seen_at, expires_at)
+                             amr, created_at, last_seen_at, expires_at, cookie_hash)
        VALUES (:id, :userId, :kind, :role, :deviceId, :deviceName, :userAgent, :ip,
-               :amr, :now, :now, :expiresAt)
+               :amr, :now, :now, :expiresAt, :cookieHash)
        RETURNING id, expires_at
      )
      INSERT INTO refresh_tokens (jti, session_id, issued_at, expires_at)
-     SELECT :refreshJti, id, :issuedAt, expires_at FROM session`,
-    { ...session },
+     SELECT :refreshJti, id, :issuedAt, expires_at FROM session
+     WHERE CAST(:refreshJti AS text) IS NOT NULL`,
+    { ...session, cookieHash: session.cookieHash ?? null },
   );
 }
 

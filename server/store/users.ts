@@ -107,20 +107,19 @@ export async function findEmail(db: Db, userId: number): Promise<string | null> 
 
 interface NewAccount {
   email: string;
-  username: string;
+  username: string | null;
   roles: Role[];
   now: Date;
 }
 
-/** The id of a new user; null where the e-mail address or the username is taken. */
-export async function insertUserByEmail(trx: Trx, account: NewAccount): Promise<number | null> {
-  const row = await selectOne<{ id: number }>(
+/** A new user; null where the e-mail address or the username is taken. */
+export function insertUserByEmail(trx: Trx, account: NewAccount): Promise<User | null> {
+  return selectOne<User>(
     trx,
     `INSERT INTO users (email, username, roles, created_at)
-     VALUES (:email, :username, :roles, :now) ON CONFLICT DO NOTHING RETURNING id`,
+     VALUES (:email, :username, :roles, :now) ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`,
     { ...account },
   );
-  return row?.id ?? null;
 }
 
 /** Notes the sign-in and the role that it was for, which the user holds from then on. */

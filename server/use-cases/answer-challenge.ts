@@ -1,16 +1,15 @@
 import type { Client } from '../audit.ts';
-import type { AppContext } from '../context.ts';
-import { AppError, tooManyAttempts } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import type { Trx } from '../store/database.ts';
 import { lockUser, type UserWithPassword } from '../store/users.ts';
 import {
   checkSecondFactor,
   confirmSecondFactor,
-  MAX_FAILURES,
   type CheckedSecondFactor,
   type SecondFactor,
   type SecondFactorContext,
 } from './check-second-factor.ts';
+import { withPlace } from './limit-judging.ts';
 import {
   openAccountSession,
   type AccountSession,
@@ -89,23 +88,6 @@ async function answerChallenge<Kind extends PendingKind, Session extends object>
     if (isChallenge(session)) throw new Error('the second factor was asked for twice');
     return session;
   });
-}
-
-const PLACES = { max: MAX_FAILURES, ttlMs: 60_000 };
-
-/** As many answers are judged at once as may be wrong: judging a backup code costs a hash for each that is left. */
-async function withPlace<Result>(
-  { ephemeral }: Pick<AppContext, 'ephemeral'>,
-  userId: number,
-  act: () => Promise<Result>,
-): Promise<Result> {
-  const key = `2fa:guesses:${userId}`;
-  if ((await ephemeral.increment(key, PLACES)) === null) throw tooManyAttempts(1);
-  try {
-    return await act();
-  } finally {
-    await ephemeral.decrement(key).catch(() => undefined);
-  }
 }
 
 /** Locks the user, for whom the first factor must still be what it was. */

@@ -29,16 +29,23 @@ interface SignIn {
   client: Client;
   session: Pick<
     NewSession,
-    'id' | 'kind' | 'deviceName' | 'amr' | 'refreshJti' | 'issuedAt' | 'expiresAt'
+    'id' | 'kind' | 'deviceName' | 'amr' | 'refreshJti' | 'cookieHash' | 'issuedAt' | 'expiresAt'
   >;
-  /** What it takes to go on when a second factor has been shown. */
-  pending: PendingSignIn;
+  /** What it takes to go on when a second factor has been shown; null where there is no second step. */
+  pending: PendingSignIn | null;
+  /** A session of the same user that the new one takes the place of. */
+  replacedSessionId?: string | null;
 }
 
 /** A session that has been made, and those that had to make room for it. */
 interface Opened {
   user: User;
-  end: EndSessionsInput | null;
+  ends: SessionsEnd[];
+}
+
+/** What was ended within the transaction, and is told after it. */
+interface SessionsEnd {
+  end: EndSessionsInput;
   ended: EndedSession[];
 }
 
@@ -46,8 +53,8 @@ interface Opened {
  * Runs the last step of a sign-in in one transaction: `identify` locks the user and says who it is, then the
  * session is made. Sessions that were pushed out for it are dead on every node when this resolves.
  * Every sign-in of every surface comes through here: where the user has a second factor that was not shown,
- * there is no session, but a challenge.
- * @throws what `identify` throws; `account_disabled`, `session_limit_reached`, `service_unavailable`
+ * there is no session, but a challenge or, on a surface without a second step, a refusal.
+ * @throws what `identify` throws; `two_factor_required`, `account_disabled`, `session_limit_reached`, `service_unavailable`
  */
 export async function signIn<Found extends SignIn>(
   ctx: OpenSessionContext,
@@ -58,18 +65,21 @@ export async function signIn<Found extends SignIn>(
     const isRefused = isBarred(found.user, new Date(ctx.clock.now()));
     if (isRefused) throw new Refusal(found, new AppError('account_disabled'));
     const needsSecondFactor = found.user.totpEnabled && !found.session.amr.includes('mfa');
-    if (needsSecondFactor) await recordChallenge(ctx, trx, found);
+    if (needsSecondFactor) await recordSecondFactorDue(ctx, trx, found);
     return { found, opened: needsSecondFactor ? null : await openSession(ctx, trx, found) };
   }).catch(async (error: unknown) => {
     if (error instanceof Refusal) await recordRefusal(ctx, error);
     throw error instanceof Refusal ? error.answer : error;
   });
-  if (opened === null) return createChallenge(ctx, found.pending);
-  if (opened.end !== null) await announceEnd(ctx, opened.end, opened.ended);
+  if (opened === null) {
+    if (found.pending === null) throw new AppError('two_factor_required');
+    return createChallenge(ctx, found.pending);
+  }
+  await Promise.all(opened.ends.map(({ end, ended }) => announceEnd(ctx, end, ended)));
   return { ...found, user: opened.user };
 }
 
-async function recordChallenge(
+async function recordSecondFactorDue(
   ctx: OpenSessionContext,
   trx: Trx,
   { user, client, session }: SignIn,
@@ -86,7 +96,8 @@ async function recordChallenge(
 async function openSession(ctx: OpenSessionContext, trx: Trx, found: SignIn): Promise<Opened> {
   const { user, role, client, session } = found;
   const now = new Date(ctx.clock.now());
-  const { end, ended } = await makeRoom(ctx, trx, found);
+  // The replaced one first: it takes up no place.
+  const ends = [...(await replaceSession(ctx, trx, found)), ...(await makeRoom(ctx, trx, found))];
   await recordLogin(trx, { userId: user.id, role, now });
   const { ip, userAgent, deviceId } = client;
   await insertSession(trx, { ...session, userId: user.id, role, now, ip, userAgent, deviceId });
@@ -101,17 +112,32 @@ async function openSession(ctx: OpenSessionContext, trx: Trx, found: SignIn): Pr
     });
   }
   const roles = user.roles.includes(role) ? user.roles : [...user.roles, role];
-  return { user: { ...user, roles, lastLogin: now }, end, ended };
+  return { user: { ...user, roles, lastLogin: now }, ends };
+}
+
+async function replaceSession(
+  ctx: OpenSessionContext,
+  trx: Trx,
+  { user, client, replacedSessionId = null }: SignIn,
+): Promise<SessionsEnd[]> {
+  if (replacedSessionId === null) return [];
+  const end: EndSessionsInput = {
+    selection: { userId: user.id, only: [replacedSessionId] },
+    reason: 'replaced',
+    event: 'session_replaced',
+    client,
+  };
+  return [{ end, ended: await endWithin(ctx, trx, end) }];
 }
 
 /** Under the lock of the user's row: two sign-ins at once do not both find the last place. */
-async function makeRoom(ctx: OpenSessionContext, trx: Trx, found: SignIn) {
+async function makeRoom(ctx: OpenSessionContext, trx: Trx, found: SignIn): Promise<SessionsEnd[]> {
   const { user, role, client } = found;
   const max = ctx.config.maxSessions[role];
-  if (max === undefined) return { end: null, ended: [] };
+  if (max === undefined) return [];
   const now = new Date(ctx.clock.now());
   const over = await listSessionsOverLimit(trx, { userId: user.id, role, max, now });
-  if (over.length === 0) return { end: null, ended: [] };
+  if (over.length === 0) return [];
   if (ctx.config.sessionLimitPolicy === 'refuse') {
     throw new Refusal(found, new AppError('session_limit_reached'));
   }
@@ -121,7 +147,7 @@ async function makeRoom(ctx: OpenSessionContext, trx: Trx, found: SignIn) {
     event: 'session_evicted',
     client,
   };
-  return { end, ended: await endWithin(ctx, trx, end) };
+  return [{ end, ended: await endWithin(ctx, trx, end) }];
 }
 
 function alert(ctx: OpenSessionContext, { user, client, session }: SignIn, at: Date): void {

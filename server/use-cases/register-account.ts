@@ -3,7 +3,7 @@ import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { inTransaction } from '../store/database.ts';
 import { setPassword } from '../store/passwords.ts';
-import { insertUserByEmail } from '../store/users.ts';
+import { insertUserByEmail, type User } from '../store/users.ts';
 import { issueVerification, type VerificationContext } from './issue-verification.ts';
 import { mailLimitKey } from './one-time-token.ts';
 import { assertPasswordAllowed } from './password-policy.ts';
@@ -13,7 +13,7 @@ type RegisterContext = VerificationContext &
 
 interface RegisterInput {
   email: string;
-  username: string;
+  username: string | null;
   password: string;
   client: Client;
 }
@@ -25,19 +25,20 @@ interface RegisterInput {
 export async function registerAccount(
   ctx: RegisterContext,
   { email, username, password, client }: RegisterInput,
-): Promise<{ userId: number }> {
+): Promise<User> {
   assertPasswordAllowed(ctx.config.passwordPolicy, { password, email, username }, 'password');
   const passwordHash = await ctx.passwords.hash(password);
   const now = new Date(ctx.clock.now());
-  const { userId, send } = await inTransaction(ctx.db, async (trx) => {
-    const userId = await insertUserByEmail(trx, { email, username, roles: ['rider'], now });
-    if (userId === null) throw new AppError('account_exists');
+  const { user, send } = await inTransaction(ctx.db, async (trx) => {
+    const user = await insertUserByEmail(trx, { email, username, roles: ['rider'], now });
+    if (user === null) throw new AppError('account_exists');
+    const { id: userId } = user;
     await setPassword(trx, { userId, passwordHash, now });
     await recordAudit(ctx, trx, { type: 'user_registered', at: now, userId, client });
-    return { userId, send: await issueVerification(ctx, trx, { userId, client }) };
+    return { user, send: await issueVerification(ctx, trx, { userId, client }) };
   });
   // Erasing the account and making it anew is no way to fill a stranger's mailbox.
   const limitKey = mailLimitKey(ctx, 'verify_email', email);
   if ((await ctx.limiters.mailPerAddress.consume(limitKey)).isAllowed) send?.();
-  return { userId };
+  return user;
 }

@@ -1,3 +1,4 @@
+import { COOKIES } from './cookies.ts';
 import { MOUNTS, newAccount, PASSWORD } from './accounts.ts';
 import { newPhoneNumber } from './phone.ts';
 
@@ -44,10 +45,16 @@ const ADMIN_BODIES: Record<string, object> = {
   '/revocations': { session_id: 'A'.repeat(22), reason: 'x' },
 };
 
+const COOKIE_BODIES: Record<string, object> = {
+  '/register': { email, password: PASSWORD },
+  '/login': { email, password: PASSWORD, totp_code: '123456' },
+};
+
 /** A body that each route would take: only what a test adds to it is wrong. */
 export const GOOD_BODIES: Record<string, object> = Object.fromEntries([
   ...Object.entries(PHONE_BODIES).map(([path, body]) => [`/api/v2/auth${path}`, body] as const),
   ...Object.entries(ADMIN_BODIES).map(([path, body]) => [`/api/admin${path}`, body] as const),
+  ...Object.entries(COOKIE_BODIES).map(([path, body]) => [COOKIES + path, body] as const),
   ...MOUNTS.flatMap((mount) =>
     Object.entries(ACCOUNT_BODIES).map(([path, body]) => [mount + path, body] as const),
   ),

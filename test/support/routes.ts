@@ -1,7 +1,8 @@
-import type { TokenKindName } from '../../server/use-cases/authenticate-token.ts';
+import type { SurfaceKind } from '../../server/http/surface.ts';
 import { signUp } from './accounts.ts';
 import type { TestApp } from './app.ts';
-import { signIn } from './phone.ts';
+import { cookie, cookieSignUp } from './cookies.ts';
+import { bearer, signIn } from './phone.ts';
 import { signUpAs } from './staff.ts';
 
 export interface DescribedRoute {
@@ -10,8 +11,8 @@ export interface DescribedRoute {
   takesBody: boolean;
   /** What it takes, by media type; undefined where it takes no body. */
   content: Record<string, { schema: BodySchema }> | undefined;
-  /** Which tokens its surface reads; null where it reads none. */
-  kind: TokenKindName | null;
+  /** What its surface reads; null where it reads nothing. */
+  kind: SurfaceKind | null;
   /** Whether it answers only to a token. */
   needsToken: boolean;
 }
@@ -31,7 +32,8 @@ interface ApiDescription {
 }
 
 /** By the path that a surface is mounted at. */
-const KINDS: Record<string, TokenKindName> = {
+const KINDS: Record<string, SurfaceKind> = {
+  '/api/v1/': 'cookie',
   '/api/v2/': 'phone',
   '/api/auth/': 'account',
   '/auth/v2/': 'account',
@@ -53,7 +55,7 @@ export async function describedRoutes(app: TestApp): Promise<DescribedRoute[]> {
   );
 }
 
-function kindOf(path: string): TokenKindName | null {
+function kindOf(path: string): SurfaceKind | null {
   const mount = Object.keys(KINDS).find((prefix) => path.startsWith(prefix));
   return (mount === undefined ? null : KINDS[mount]) ?? null;
 }
@@ -63,4 +65,13 @@ export async function tokenFor(app: TestApp, { kind, path }: DescribedRoute): Pr
   if (path.startsWith('/api/admin/')) return (await signUpAs(app, 'admin')).access_token;
   const { access_token } = await (kind === 'account' ? signUp(app) : signIn(app));
   return access_token;
+}
+
+/** What a new session is shown by that the route reads. */
+export async function credentialsFor(
+  app: TestApp,
+  route: DescribedRoute,
+): Promise<Record<string, string>> {
+  if (route.kind === 'cookie') return cookie((await cookieSignUp(app)).secret);
+  return bearer(await tokenFor(app, route));
 }

@@ -1,0 +1,1 @@
+export { findCookieSession, type CookieSession } from '../store/cookie-sessions.ts';
