@@ -23,10 +23,13 @@ export interface AccountSignIn {
   user: UserWithPassword;
   deviceName: string | null;
   amr: string[];
+  /** Whether there is no second step for a second factor that is still due. */
+  isOneStep?: boolean;
 }
 
 /**
- * Opens an account session and issues its tokens, or gives a challenge where the second factor is still due.
+ * Opens an account session and issues its tokens, or gives a challenge where the second factor is still due, and
+ * with `isOneStep` a refusal.
  * @param identify Locks the user and says who it is, in the transaction that makes the session.
  * @throws what `signIn` throws
  */
@@ -46,8 +49,9 @@ export async function openAccountSession(
 
 function describeSession(
   ctx: AccountSessionContext,
-  { user, deviceName, amr, issuedAt, client }: AccountSignIn & { issuedAt: number; client: Client },
+  given: AccountSignIn & { issuedAt: number; client: Client },
 ) {
+  const { user, deviceName, amr, isOneStep = false, issuedAt, client } = given;
   const role = chooseSessionRole(user.roles, undefined, []);
   const id = generateOpaqueToken();
   const session = {
@@ -71,5 +75,5 @@ function describeSession(
   };
   const { id: userId, passwordVersion } = user;
   const pending = { kind: 'account' as const, userId, passwordVersion, deviceName, amr };
-  return { user, role, client, session, state, pending };
+  return { user, role, client, session, state, pending: isOneStep ? null : pending };
 }
