@@ -100,6 +100,7 @@ function toConfig(env: Environment) {
     accountRefreshSeconds: env.REFRESH_TOKEN_EXPIRE_DAYS * 24 * 60 * 60,
     accountSessionSeconds: 30 * 24 * 60 * 60,
     refreshReuseLeewaySeconds: env.REFRESH_REUSE_LEEWAY_SECONDS,
+    allowsPasswordGrant: env.OAUTH_PASSWORD_GRANT,
     maxLoginAttempts: env.MAX_LOGIN_ATTEMPTS,
     lockoutSeconds: env.LOCKOUT_DURATION_MINUTES * 60,
     ...toRecovery(env, publicUrl),

@@ -80,6 +80,7 @@ export const environmentSchema = z.object({
 
   ACCESS_TOKEN_EXPIRE_MINUTES: count.max(60).default(15),
   REFRESH_TOKEN_EXPIRE_DAYS: count.max(30).default(7),
+  OAUTH_PASSWORD_GRANT: z.stringbool('must be on or off').default(true),
   REFRESH_REUSE_LEEWAY_SECONDS: z.coerce.number().int().min(0).max(600).default(60),
   MAX_LOGIN_ATTEMPTS: count.max(100).default(5),
   LOCKOUT_DURATION_MINUTES: count.max(24 * 60).default(30),

@@ -7,6 +7,7 @@ interface ErrorDefinition {
 /** Every error a client can be answered with. `docs/errors.md` has a heading for each. */
 export const ERRORS = {
   invalid_request: { status: 400, sentence: 'The request is not valid' },
+  unsupported_grant_type: { status: 400, sentence: 'There is no such grant type here' },
   malformed_json: { status: 400, sentence: 'The body is not a JSON object' },
   token_in_url: {
     status: 400,

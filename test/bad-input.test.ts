@@ -10,7 +10,7 @@ import { credentialsFor, describedRoutes, type DescribedRoute } from './support/
 import { allowAtRest } from './support/secret-record.ts';
 
 const app = await startApp();
-const routes = await describedRoutes(app);
+const routes = (await describedRoutes(app)).filter(({ isOAuth }) => !isOAuth);
 const writing = routes.filter(({ method }) => method !== 'get');
 const withBody = routes.filter(({ takesBody }) => takesBody);
 

@@ -23,6 +23,7 @@ describe('outside production', () => {
       phoneAccessSeconds: 900,
       phoneRefreshSeconds: 604_800,
       selfSignupRoles: ['rider', 'driver'],
+      allowsPasswordGrant: true,
       smsProvider: 'console',
       totpIssuer: 'Medallion',
       backupCodesCount: 10,
@@ -32,6 +33,19 @@ describe('outside production', () => {
     assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY]);
     assert.equal(secrets.databaseUrl, undefined);
     assert.equal(secrets.redisUrl, undefined);
+  });
+
+  test('the password grant of OAuth 2 is on or off, and nothing else', () => {
+    for (const [value, expected] of [
+      ['on', true],
+      ['off', false],
+      ['false', false],
+    ] as const) {
+      const { config } = load({ ...SECRETS, OAUTH_PASSWORD_GRANT: value });
+      assert.equal(config.allowsPasswordGrant, expected);
+    }
+    const variables = { ...SECRETS, OAUTH_PASSWORD_GRANT: 'first-party' };
+    assert.deepEqual(refusedFor(variables), ['OAUTH_PASSWORD_GRANT']);
   });
 
   test('the address follows the port', () => {

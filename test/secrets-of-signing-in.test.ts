@@ -5,6 +5,7 @@ import { startApp } from './support/app.ts';
 import { cookieLogIn, COOKIES } from './support/cookies.ts';
 import { databaseUrl, storageAt } from './support/database.ts';
 import { kindsOf, unknownFields, type ApiDescription } from './support/described-secrets.ts';
+import { grant, refreshGrant } from './support/oauth.ts';
 import { signIn } from './support/phone.ts';
 import { FrozenClock } from './support/rotation.ts';
 import { recordedSecrets } from './support/secret-record.ts';
@@ -47,6 +48,15 @@ for (const mount of MOUNTS) {
     await renew(app, refresh_token, mount).expect(200);
   };
 }
+
+WAYS['post /auth/token'] = async () => {
+  const mount = '/api/auth';
+  const person = await protect({ app, mount, clock }, await makeAccount(app));
+  const { account, authenticator, backupCodes } = person;
+  const { refresh_token } = await grant(app, account, { totp_code: authenticator.next() });
+  await refreshGrant(app, refresh_token).expect(200);
+  await grant(app, account, { backup_code: backupCodes[0] ?? '' });
+};
 
 for (const surface of SURFACES) {
   const { mount } = surface;

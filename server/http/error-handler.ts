@@ -1,7 +1,9 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import { AppError, errorHeaders, toAppError, toProblem, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { toOAuthError } from './oauth-error.ts';
 import { stateOf } from './request-state.ts';
+import type { ErrorShape } from './surface.ts';
 
 /** What the body parser, the router and the routers of extensions throw, by `type` where they give one, else by status. */
 const LIBRARY_ERRORS: Record<string, ErrorCode> = {
@@ -28,7 +30,7 @@ function fromLibrary(error: unknown): AppError | null {
 }
 
 /** The one place that writes an error answer. A fault of ours is logged; the client is told only its id. */
-export function errorHandler(log: Log): ErrorRequestHandler {
+export function errorHandler(log: Log, shape: ErrorShape = 'problem'): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   // eslint-disable-next-line max-params
   return (error: unknown, _req, res, next) => {
@@ -42,12 +44,30 @@ export function errorHandler(log: Log): ErrorRequestHandler {
       next(error);
       return;
     }
-    sendError(res, refusal);
+    SEND[shape](res, refusal);
   };
 }
 
-function sendError(res: Response, error: AppError): void {
+const SEND = { problem: sendProblem, oauth: sendOAuthError } satisfies Record<ErrorShape, unknown>;
+
+function sendProblem(res: Response, error: AppError): void {
   res.set(errorHeaders(error));
   res.set('Cache-Control', 'no-store');
   res.status(error.status).send(JSON.stringify(toProblem(error, stateOf(res).requestId)));
+}
+
+function sendOAuthError(res: Response, error: AppError): void {
+  const { status, body } = toOAuthError(error);
+  // A status that is not 401 here asks for no credentials.
+  res.set(errorHeaders(status === error.status ? error : withStatus(error, status)));
+  res.set({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store', Pragma: 'no-cache' });
+  res.status(status).send(JSON.stringify(body));
+}
+
+function withStatus({ code, headers, retryAfterSeconds }: AppError, status: number): AppError {
+  return new AppError(code, {
+    status,
+    headers,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
 }

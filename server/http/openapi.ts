@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { ERRORS, type ErrorCode } from '../errors.ts';
+import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { oauthErrorSchema, toOAuthError } from './oauth-error.ts';
 import { COOKIE_NAME } from './read-cookie.ts';
-import type { Route } from './route.ts';
-import type { Surface } from './surface.ts';
+import { successStatus, type Route } from './route.ts';
+import type { ErrorShape, Surface } from './surface.ts';
 
 const problemSchema = z.object({
   type: z.string().describe('urn:medallion:error:<code>'),
@@ -34,7 +35,10 @@ export function describeApi(surfaces: readonly Surface[]) {
         basic: { type: 'http', scheme: 'basic', description: 'An API client' },
         cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME },
       },
-      schemas: { Problem: toSchema(problemSchema, 'output') },
+      schemas: {
+        Problem: toSchema(problemSchema, 'output'),
+        OAuthError: toSchema(oauthErrorSchema, 'output'),
+      },
     },
   };
 }
@@ -50,7 +54,8 @@ function describePaths(surfaces: readonly Surface[]): Record<string, Record<stri
   return paths;
 }
 
-function describeRoute(route: Route, { path, tag }: Surface) {
+function describeRoute(route: Route, { path, tag, errors = 'problem' }: Surface) {
+  const bodyType = route.form ? 'application/x-www-form-urlencoded' : 'application/json';
   const name = `${route.method} ${path}${route.path}`.replace(/\W+(\w)/g, (_, letter: string) =>
     letter.toUpperCase(),
   );
@@ -67,10 +72,10 @@ function describeRoute(route: Route, { path, tag }: Surface) {
       ? {}
       : {
           requestBody: {
-            content: { 'application/json': { schema: toSchema(route.body, 'input') } },
+            content: { [bodyType]: { schema: toSchema(route.body, 'input') } },
           },
         }),
-    responses: { ...describeSuccess(route), ...describeErrors(route) },
+    responses: { ...describeSuccess(route), ...describeErrors(route, errors) },
   };
 }
 
@@ -86,8 +91,8 @@ function describeParameters(schema: z.ZodType | undefined, place: 'path' | 'quer
 
 function describeSuccess(route: Route) {
   const { answer } = route;
-  const status: number = route.status ?? 200;
-  if (answer === undefined) return { 204: { description: 'Done' } };
+  const status = successStatus(route);
+  if (answer === undefined) return { [status]: { description: 'Done' } };
   return {
     [status]: {
       description: 'Done',
@@ -107,7 +112,7 @@ const SECURITY: Record<Route['auth'], object[]> = {
 };
 
 /** The errors of a route by status: its own, and those that its declaration brings along. */
-function describeErrors(route: Route): Record<number, unknown> {
+function describeErrors(route: Route, shape: ErrorShape): Record<number, unknown> {
   const codes = new Set<ErrorCode>([
     ...route.errors,
     ...(route.auth === 'bearer' || route.auth === 'cookie' ? SESSION_ERRORS : []),
@@ -120,21 +125,26 @@ function describeErrors(route: Route): Record<number, unknown> {
     'rate_limited',
     'origin_not_allowed',
   ]);
-  const statusOf = (code: ErrorCode): number =>
-    code === 'two_factor_required' && route.auth === 'staff' ? 403 : ERRORS[code].status;
+  const statusOf = (code: ErrorCode): number => {
+    if (code === 'two_factor_required' && route.auth === 'staff') return 403;
+    return shape === 'oauth' ? toOAuthError(new AppError(code)).status : ERRORS[code].status;
+  };
   const statuses = new Set(Array.from(codes, statusOf));
   return Object.fromEntries(
     Array.from(statuses, (status) => [
       status,
       {
         description: [...codes].filter((code) => statusOf(code) === status).join(', '),
-        content: {
-          'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-        },
+        content: ERROR_CONTENT[shape],
       },
     ]),
   );
 }
+
+const ERROR_CONTENT = {
+  problem: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  oauth: { 'application/json': { schema: { $ref: '#/components/schemas/OAuthError' } } },
+} satisfies Record<ErrorShape, object>;
 
 const SESSION_ERRORS = ['invalid_token', 'token_revoked', 'service_unavailable'] as const;
 const STAFF_ERRORS = ['invalid_client', 'insufficient_permissions', 'two_factor_required'] as const;

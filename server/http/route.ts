@@ -12,8 +12,9 @@ import type { Staff } from '../use-cases/authorize-staff.ts';
 import { verifyStaff } from './authenticate-staff.ts';
 import { readJwt, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
-import { countByAddress, countRequests } from './rate-limit.ts';
+import { countByAddress, countRequests, countUse, limitKeyOf } from './rate-limit.ts';
 import { readCookie, refuseCrossSite, setCookie, verifyCookie } from './read-cookie.ts';
+import { readForm } from './read-form.ts';
 import { readJson } from './read-json.ts';
 import { stateOf } from './request-state.ts';
 import { Streamed } from './streamed.ts';
@@ -70,12 +71,16 @@ export interface RouteDefinition<
   /** Its rate limit; without one, that of all the others, `api`. */
   limit?: SharedProfile;
   body?: Body;
+  /** Whether the body is a form of OAuth 2 (RFC 6749 §4.3.2), and not JSON. */
+  form?: boolean;
+  /** One more rate limit, by what was sent. */
+  bodyLimit?: (body: z.output<Body>) => SharedProfile | undefined;
   query?: Query;
   params?: Params;
-  /** What a success answers with; an answer without one is 204. */
+  /** What a success answers with. */
   answer?: Answer;
-  /** Of a success with an answer: 200 unless it says otherwise. */
-  status?: 201 | 202;
+  /** Of a success: 200 unless it says otherwise, without an answer 204. */
+  status?: 200 | 201 | 202;
   /** Refusals of its own, beside those that its `auth`, `limit` and schemas bring along. */
   errors: ErrorCode[];
   handle: (
@@ -117,9 +122,11 @@ export function mountRoutes(
 
 /** What stands in front of a handler, in this order: nothing is read of a body before its sender is known. */
 function guards(ctx: AppContext, route: Route, kind: SurfaceKind): RequestHandler[] {
-  const { path, limit, auth, roles, method } = route;
+  const { path, limit, auth, roles, method, form = false } = route;
   const note: RequestHandler = (req, res, next) => {
     stateOf(res).route = req.baseUrl + path;
+    // RFC 6749 §5.1 wants it beside `Cache-Control`.
+    if (form) res.set('Pragma', 'no-cache');
     next();
   };
   // A refresh token that is to be logged out is worth as much as one that is to be used.
@@ -138,7 +145,7 @@ function guards(ctx: AppContext, route: Route, kind: SurfaceKind): RequestHandle
     ...(kind === 'cookie' && method !== 'get' ? [refuseCrossSite] : []),
     authenticate[auth](),
     ...(roles === undefined ? [] : [requireRole(...roles)]),
-    ...(method === 'get' ? [] : [readJson]),
+    ...(method === 'get' ? [] : [form ? readForm : readJson]),
   ];
 }
 
@@ -153,7 +160,8 @@ function tokenKind(kind: SurfaceKind): TokenKindName {
 }
 
 function toHandler(ctx: AppContext, definition: Route, kind: SurfaceKind): RequestHandler {
-  const { body = NO_FIELDS, query, params, answer, auth, status = 200 } = definition;
+  const { body = NO_FIELDS, query, params, answer, auth, bodyLimit } = definition;
+  const status = successStatus(definition);
   return async (req, res) => {
     const input = {
       body: definition.method === 'get' ? undefined : parseInput(body, req.body ?? {}),
@@ -166,9 +174,14 @@ function toHandler(ctx: AppContext, definition: Route, kind: SurfaceKind): Reque
         setCookie(ctx, res, secret);
       },
     };
+    const profile = bodyLimit?.(input.body);
+    if (profile !== undefined) {
+      const limiter = ctx.limiters[profile];
+      await countUse(res, { limiter, key: limitKeyOf(input.client.ip) });
+    }
     const result = await definition.handle(ctx, input);
     if (result instanceof Streamed) await result.send(res.set('Cache-Control', 'no-store'));
-    else sendAnswer(ctx, res, answer && { schema: answer, value: result, status });
+    else sendAnswer(ctx, res, { schema: answer, value: result, status });
   };
 }
 
@@ -179,21 +192,26 @@ function callerOf(auth: Auth, res: Response) {
   return (auth === 'bearer' || auth === 'token' ? principal : cookiePrincipal) ?? null;
 }
 
+/** Of a route's answer when all went well. */
+export function successStatus({ answer, status }: Pick<Route, 'answer' | 'status'>): number {
+  return status ?? (answer === undefined ? 204 : 200);
+}
+
 interface Answer {
   status: number;
-  schema: z.ZodType;
+  schema: z.ZodType | undefined;
   value: unknown;
 }
 
-function sendAnswer(ctx: AppContext, res: Response, answer: Answer | undefined): void {
-  res.set('Cache-Control', 'no-store');
-  if (answer === undefined) {
-    res.status(204).end();
+function sendAnswer(ctx: AppContext, res: Response, answer: Answer): void {
+  res.set('Cache-Control', 'no-store').status(answer.status);
+  if (answer.schema === undefined) {
+    res.end();
     return;
   }
   // An answer that its own schema does not know is a defect, found before it is shipped.
   if (ctx.config.environment !== 'production') answer.schema.parse(answer.value);
-  res.status(answer.status).json(answer.value);
+  res.json(answer.value);
 }
 
 function parseInput(schema: z.ZodType, value: unknown): unknown {

@@ -12,6 +12,8 @@ import { cookieRoutes } from './cookie-sessions.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
 import { jsonWebKeysRouter } from './json-web-keys.ts';
+import { oauthMetadataRouter } from './oauth-metadata.ts';
+import { oauthRoutes } from './oauth.ts';
 import { observe } from './observe.ts';
 import { operationsRouter } from './operations.ts';
 import { phoneOtpRoutes } from './phone-otp.ts';
@@ -60,6 +62,13 @@ function surfaces(ctx: AppContext): Surface[] {
       routes: accounts,
     },
     {
+      path: '/auth',
+      tag: 'OAuth 2',
+      kind: 'account',
+      errors: 'oauth',
+      routes: oauthRoutes(ctx.config),
+    },
+    {
       path: '/api/admin',
       tag: 'Staff',
       kind: 'account',
@@ -86,6 +95,7 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
   app.use(operationsRouter(ctx));
   app.use(jsonWebKeysRouter(ctx));
+  app.use(oauthMetadataRouter(ctx));
   app.use(docsRouter(ours));
   for (const { path, router } of extras) app.use(path, router);
   app.all('/ws', getOnly);
@@ -97,6 +107,10 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.use(() => {
     throw new AppError('not_found');
   });
+  for (const { path, routes, errors } of ours) {
+    const paths = routes.map((each) => path + each.path);
+    if (errors !== undefined) app.use(paths, errorHandler(ctx.log, errors));
+  }
   app.use(errorHandler(ctx.log));
   return app;
 }

@@ -9,6 +9,8 @@ export interface DescribedRoute {
   method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
   takesBody: boolean;
+  /** Whether it is of OAuth 2: bodies are forms there, and errors of another shape (test/oauth-*.test.ts). */
+  isOAuth: boolean;
   /** What it takes, by media type; undefined where it takes no body. */
   content: Record<string, { schema: BodySchema }> | undefined;
   /** What its surface reads; null where it reads nothing. */
@@ -31,12 +33,14 @@ interface ApiDescription {
   paths: Record<string, Record<string, Operation>>;
 }
 
+const FORM = 'application/x-www-form-urlencoded';
+
 /** By the path that a surface is mounted at. */
 const KINDS: Record<string, SurfaceKind> = {
   '/api/v1/': 'cookie',
   '/api/v2/': 'phone',
   '/api/auth/': 'account',
-  '/auth/v2/': 'account',
+  '/auth/': 'account',
   '/api/admin/': 'account',
 };
 
@@ -48,6 +52,7 @@ export async function describedRoutes(app: TestApp): Promise<DescribedRoute[]> {
       method: method as DescribedRoute['method'],
       path: path.replace(/\{\w+\}/g, 'A'.repeat(22)),
       takesBody: requestBody !== undefined,
+      isOAuth: FORM in (requestBody?.content ?? {}),
       content: requestBody?.content,
       kind: kindOf(path),
       needsToken: security.length > 0 && security.every((way) => Object.keys(way).length > 0),

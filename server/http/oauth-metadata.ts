@@ -1,0 +1,40 @@
+import { Router } from 'express';
+import type { AppContext } from '../context.ts';
+import { ACCOUNT_SCOPE, GRANT_TYPES } from './oauth-grants.ts';
+import { stateOf } from './request-state.ts';
+import { getOnly } from './route.ts';
+
+const PATH = '/.well-known/oauth-authorization-server';
+const MAX_AGE_SECONDS = 300;
+
+/** What clients of OAuth 2 configure themselves by (RFC 8414 §3). */
+export function oauthMetadataRouter({ config }: Pick<AppContext, 'config'>): Router {
+  const text = JSON.stringify(describeServer(config));
+  const router = Router();
+  router.all(PATH, getOnly);
+  router.get(PATH, (_req, res) => {
+    stateOf(res).route = PATH;
+    res.set('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`);
+    res.type('application/json').send(text);
+  });
+  return router;
+}
+
+function describeServer({ publicUrl, allowsPasswordGrant }: AppContext['config']) {
+  const base = publicUrl.replace(/\/+$/, '');
+  return {
+    issuer: publicUrl,
+    token_endpoint: `${base}/auth/token`,
+    revocation_endpoint: `${base}/auth/revoke`,
+    introspection_endpoint: `${base}/auth/introspect`,
+    jwks_uri: `${base}/.well-known/jwks.json`,
+    // Passwords are for first-party apps alone (RFC 9700 §2.4).
+    grant_types_supported: GRANT_TYPES.filter((type) => type !== 'password' || allowsPasswordGrant),
+    // There is no authorization endpoint.
+    response_types_supported: [],
+    scopes_supported: [ACCOUNT_SCOPE],
+    token_endpoint_auth_methods_supported: ['none'],
+    revocation_endpoint_auth_methods_supported: ['none'],
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+  };
+}
