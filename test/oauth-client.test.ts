@@ -52,6 +52,7 @@ test('a client of OAuth 2 finds all that it needs by the metadata', async () => 
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
     introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+    service_documentation: 'http://localhost:3000/docs/',
   });
   const path = '/.well-known/oauth-authorization-server';
   assert.equal((await app.request.post(path)).status, 405);

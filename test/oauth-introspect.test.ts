@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { logIn, signUp, whoAmI } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
-import { query } from './support/database.ts';
+import { databaseUrl, query } from './support/database.ts';
 import { assertOAuthError, form } from './support/oauth.ts';
 import { bearer, newPhoneNumber, signIn } from './support/phone.ts';
 import { FrozenClock, present, renew } from './support/rotation.ts';
 import { basic, makeApiClient, signUpAs } from './support/staff.ts';
+import { startProxy } from './support/tcp-proxy.ts';
 
 const clock = new FrozenClock();
 const { client, env } = makeApiClient('gateway', 'tokens:introspect');
@@ -171,4 +172,14 @@ describe('whoever may not ask', () => {
       assertOAuthError(answer, { status: 400, error: 'invalid_request' });
     }
   });
+});
+
+test('without PostgreSQL nobody can tell, and nothing is called live', async () => {
+  const postgres = await startProxy(await databaseUrl());
+  const node = await startApp({ clock, env: { ...env, DATABASE_URL: postgres.url } });
+  const { access_token: token } = await signUp(node);
+  postgres.cut();
+  const answer = await form(node, 'introspect', { token }).set(client.header);
+  postgres.restore();
+  assertOAuthError(answer, { status: 503, error: 'temporarily_unavailable' });
 });

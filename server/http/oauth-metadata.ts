@@ -36,5 +36,6 @@ function describeServer({ publicUrl, allowsPasswordGrant }: AppContext['config']
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
     introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+    service_documentation: `${base}/docs/`,
   };
 }
