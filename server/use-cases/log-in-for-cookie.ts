@@ -1,20 +1,9 @@
 import type { Client } from '../audit.ts';
 import { endSessions } from '../revocation/end-sessions.ts';
 import type { CookiePrincipal } from './authenticate-cookie.ts';
-import { checkLogin, confirmLogin } from './check-login.ts';
-import type { PasswordContext } from './check-password.ts';
-import {
-  checkSecondFactor,
-  confirmSecondFactor,
-  type CheckedSecondFactor,
-  type SecondFactor,
-  type SecondFactorContext,
-} from './check-second-factor.ts';
-import { withPlace } from './limit-judging.ts';
+import type { SecondFactor } from './check-second-factor.ts';
 import { openCookieSession, type OpenedCookieSession } from './open-cookie-session.ts';
-import { SECOND_FACTOR_AMR, type OpenSessionContext } from './open-session.ts';
-
-type LogInContext = PasswordContext & SecondFactorContext & OpenSessionContext;
+import { signInWithFactors, type FactorsContext } from './sign-in-with-factors.ts';
 
 interface LogInInput {
   email: string;
@@ -34,32 +23,25 @@ interface LogInInput {
  * `session_limit_reached`
  */
 export async function logInForCookie(
-  ctx: LogInContext,
+  ctx: FactorsContext,
   input: LogInInput,
 ): Promise<OpenedCookieSession> {
-  const { client, factor, presented, deviceName = null } = input;
-  const login = await checkLogin(ctx, input);
-  const { id: userId, totpEnabled } = login.checked.user;
-  const open = (shown: CheckedSecondFactor | null) =>
-    openCookieSession(ctx, client, async (trx) => {
-      const user = await confirmLogin(ctx, trx, login);
-      if (shown !== null) await confirmSecondFactor(ctx, trx, shown);
-      const amr = shown === null ? ['pwd'] : ['pwd', ...SECOND_FACTOR_AMR];
-      return { user, deviceName, amr, replaced: presented };
-    });
-  const opened =
-    factor === null || !totpEnabled
-      ? await open(null)
-      : await withPlace(ctx, userId, async () =>
-          open(await checkSecondFactor(ctx, { userId, factor, client })),
-        );
-  if (presented !== null && presented.userId !== userId) await endLeftover(ctx, presented, client);
+  const { client, presented, deviceName = null } = input;
+  const opened = await signInWithFactors(ctx, input, (identify) =>
+    openCookieSession(ctx, client, async (trx) => ({
+      ...(await identify(trx)),
+      deviceName,
+      replaced: presented,
+    })),
+  );
+  if (presented !== null && presented.userId !== opened.user.id)
+    await endLeftover(ctx, presented, client);
   return opened;
 }
 
 /** Somebody else's session in the same browser. The new one is committed: it is not withheld for what is left over. */
 async function endLeftover(
-  ctx: LogInContext,
+  ctx: FactorsContext,
   { userId, sessionId }: CookiePrincipal,
   client: Client,
 ): Promise<void> {
