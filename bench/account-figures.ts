@@ -27,7 +27,7 @@ export interface Workers {
   hash: Worker<HashJob, HashResult>;
 }
 
-interface Bench extends AccountSystems, Workers {}
+export interface Bench extends AccountSystems, Workers {}
 
 /** Refreshes a second of each, by round. */
 export async function measureRefreshes({ closed, medallionUrl, bareUrl }: Bench, plan: Plan) {
