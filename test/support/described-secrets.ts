@@ -1,7 +1,7 @@
 import { FIELDS, kindOf, type SecretKind, type Sender } from './secret-kinds.ts';
 
 /** Fields of the API whose names say that they hold a secret, and which hold none, or one that is found elsewhere. */
-const HARMLESS_FIELDS = ['token_type', 'token_type_hint', 'qr_code_url'];
+const HARMLESS_FIELDS = ['token_type', 'token_type_hint', 'qr_code_url', 'reset_password'];
 const TELLING_WORD =
   /(^|_)(pass(word|phrase)?|secret|token|code|otp|pin|cookie|credential|key)s?(_|$)/;
 
