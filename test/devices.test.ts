@@ -100,8 +100,10 @@ for (const { prefix, open } of PLACES) {
     test('are listed whatever kind they are, the newest first, with all that is known', async () => {
       const person = await newPerson();
       await query(
-        `INSERT INTO sessions (id, user_id, kind, role, device_name, ip, created_at, last_seen_at, expires_at)
-         VALUES (md5(random()::text), $1, 'cookie', 'rider', 'Browser', '2001:db8::1', $2, $2, $3)`,
+        `INSERT INTO sessions (id, user_id, kind, role, device_name, ip, created_at, last_seen_at, expires_at,
+                               cookie_hash)
+         VALUES (md5(random()::text), $1, 'cookie', 'rider', 'Browser', '2001:db8::1', $2, $2, $3,
+                 md5(random()::text))`,
         [person.userId, new Date(clock.now()), new Date(clock.now() + MINUTE_MS)],
       );
       clock.advance(1000);
