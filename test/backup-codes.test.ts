@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventsOf, mailsTo, WRONG_CREDENTIALS, WRONG_PASSWORD } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
-import { STORES } from './support/otp.ts';
+import { storesFor, type STORES } from './support/otp.ts';
 import { bearer, type Tokens } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { FrozenClock } from './support/rotation.ts';
@@ -24,7 +24,7 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
   memory: await startApp({ clock, env: ENV, store: 'memory' }),
 };
 const places = SURFACES.flatMap((surface) =>
-  STORES.map((store) => ({ ...surface, store, app: apps[store] })),
+  storesFor(surface.mount).map((store) => ({ ...surface, store, app: apps[store] })),
 );
 
 for (const { app, mount, store, makePerson } of places) {

@@ -100,11 +100,9 @@ for (const { prefix, open } of PLACES) {
     test('are listed whatever kind they are, the newest first, with all that is known', async () => {
       const person = await newPerson();
       await query(
-        `INSERT INTO sessions (id, user_id, kind, role, device_name, ip, created_at, last_seen_at, expires_at,
-                               cookie_hash)
-         VALUES (md5(random()::text), $1, 'cookie', 'rider', 'Browser', '2001:db8::1', $2, $2, $3,
-                 md5(random()::text))`,
-        [person.userId, new Date(clock.now()), new Date(clock.now() + MINUTE_MS)],
+        `INSERT INTO sessions (id, cookie_hash, user_id, kind, role, device_name, ip, created_at, last_seen_at, expires_at)
+         VALUES (md5($2), md5($2), $1, 'cookie', 'rider', 'Browser', '2001:db8::1', $3, $3, $4)`,
+        [person.userId, person.email, ...[0, MINUTE_MS].map((ms) => new Date(clock.now() + ms))],
       );
       clock.advance(1000);
       await signIn(a, { phoneNumber: person.phoneNumber, role: 'driver', device_name: 'Taxi' });

@@ -21,7 +21,7 @@ import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
 import { decodePart } from './support/jwt.ts';
-import { STORES } from './support/otp.ts';
+import { storesFor, type STORES } from './support/otp.ts';
 import { bearer, signIn } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 
@@ -33,8 +33,8 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
   redis: await startApp({ log }),
   memory: await startApp({ log, store: 'memory' }),
 };
-const places = STORES.flatMap((store) =>
-  MOUNTS.map((mount) => ({ app: apps[store], store, mount })),
+const places = MOUNTS.flatMap((mount) =>
+  storesFor(mount).map((store) => ({ app: apps[store], store, mount })),
 );
 
 /** Somebody who signs in by phone and has an e-mail address, but no password. */

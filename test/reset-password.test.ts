@@ -20,7 +20,7 @@ import {
 } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
-import { STORES } from './support/otp.ts';
+import { storesFor, type STORES } from './support/otp.ts';
 import { bearer, signIn } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import {
@@ -47,8 +47,8 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
   memory: await startApp({ clock, store: 'memory' }),
 };
 
-for (const { app, store, mount } of STORES.flatMap((store) =>
-  MOUNTS.map((mount) => ({ app: apps[store], store, mount })),
+for (const { app, store, mount } of MOUNTS.flatMap((mount) =>
+  storesFor(mount).map((store) => ({ app: apps[store], store, mount })),
 )) {
   const resetTo = (token: string, new_password = NEW_PASSWORD) =>
     reset(app, token, { new_password, mount });

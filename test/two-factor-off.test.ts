@@ -10,7 +10,7 @@ import {
 } from './support/accounts.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
-import { STORES, tally } from './support/otp.ts';
+import { storesFor, type STORES, tally } from './support/otp.ts';
 import { bearer, type Tokens } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { FrozenClock } from './support/rotation.ts';
@@ -38,7 +38,7 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
 };
 const other = await startApp({ clock, env: FEW_CODES });
 const places = SURFACES.flatMap((surface) =>
-  STORES.map((store) => ({ ...surface, store, app: apps[store] })),
+  storesFor(surface.mount).map((store) => ({ ...surface, store, app: apps[store] })),
 );
 
 for (const { app, mount, store, makePerson } of places) {

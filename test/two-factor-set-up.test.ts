@@ -5,7 +5,7 @@ import { eventsOf, mailsTo, register, logIn, REVOKED, whoAmI } from './support/a
 import { startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { decodePart } from './support/jwt.ts';
-import { STORES } from './support/otp.ts';
+import { storesFor, type STORES } from './support/otp.ts';
 import { bearer } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { FrozenClock } from './support/rotation.ts';
@@ -32,7 +32,7 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
   memory: await startApp({ clock, env: ENV, store: 'memory' }),
 };
 const places = SURFACES.flatMap((surface) =>
-  STORES.map((store) => ({ ...surface, store, app: apps[store] })),
+  storesFor(surface.mount).map((store) => ({ ...surface, store, app: apps[store] })),
 );
 
 for (const { app, mount, store, makePerson } of places) {

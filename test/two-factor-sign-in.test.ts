@@ -4,7 +4,7 @@ import { eventsOf, PASSWORD } from './support/accounts.ts';
 import { openRedis, startApp, type TestApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { decodePart } from './support/jwt.ts';
-import { STORES } from './support/otp.ts';
+import { storesFor, type STORES } from './support/otp.ts';
 import { bearer, type Tokens } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { FrozenClock } from './support/rotation.ts';
@@ -28,7 +28,7 @@ const apps: Record<(typeof STORES)[number], TestApp> = {
   memory: await startApp({ clock, env: FEW_CODES, store: 'memory' }),
 };
 const places = SURFACES.flatMap((surface) =>
-  STORES.map((store) => ({ ...surface, store, app: apps[store] })),
+  storesFor(surface.mount).map((store) => ({ ...surface, store, app: apps[store] })),
 );
 
 for (const { app, mount, store, amr, makePerson } of places) {
