@@ -6,10 +6,12 @@ import { cookie, cookieMe, cookieSignUp } from './support/cookies.ts';
 import { bearer, signIn } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 import { openWebSocket, refused, listen } from './support/socket.ts';
+import { makeApiClient, signUpAs } from './support/staff.ts';
 
-const app = await startApp();
+const { client, env } = makeApiClient('dispatch', 'users:read');
+const app = await startApp({ env });
 const phone = await signIn(app);
-const account = await signUp(app);
+const account = await signUpAs(app, 'admin');
 const browser = await cookieSignUp(app);
 
 /** Every kind of credential, each of them valid. */
@@ -17,36 +19,46 @@ const CREDENTIALS = {
   phone: bearer(phone.access_token),
   account: bearer(account.access_token),
   cookie: cookie(browser.secret),
+  client: client.header,
 };
 type Kind = keyof typeof CREDENTIALS;
 const KINDS = Object.keys(CREDENTIALS) as Kind[];
 
-/** What each surface reads, and whom it answers. A new surface is one line. */
-const SURFACES: [path: string, reads: Kind][] = [
+/** What each surface reads. A new surface is one line. */
+const SURFACES: [path: string, ...reads: Kind[]][] = [
   ['/api/v1/auth/me', 'cookie'],
   ['/api/v2/auth/me', 'phone'],
   ['/api/auth/me', 'account'],
   ['/auth/v2/me', 'account'],
+  [`/api/admin/users/${account.userId}`, 'account', 'client'],
 ];
-const IDS = { phone: phone.user.id, account: account.user.id, cookie: browser.userId };
+const IDS = {
+  phone: phone.user.id,
+  account: account.user.id,
+  cookie: browser.userId,
+  client: account.user.id,
+};
 
-for (const [path, reads] of SURFACES) {
+for (const [path, ...reads] of SURFACES) {
   describe(path, () => {
     for (const kind of KINDS) {
-      test(`${kind === reads ? 'reads' : 'ignores'} the credentials of kind ${kind}`, async () => {
+      const isRead = reads.includes(kind);
+      test(`${isRead ? 'reads' : 'ignores'} the credentials of kind ${kind}`, async () => {
         const answer = await app.request.get(path).set(CREDENTIALS[kind]);
-        if (kind !== reads) assertProblem(answer, INVALID_TOKEN);
-        else assert.equal((answer.body as { id: number }).id, IDS[reads]);
+        if (!isRead) assertProblem(answer, INVALID_TOKEN);
+        else assert.equal((answer.body as { id: number }).id, IDS[kind]);
       });
     }
 
-    for (const kind of KINDS.filter((each) => (each === 'cookie') !== (reads === 'cookie'))) {
-      test(`ignores those of kind ${kind} beside its own`, async () => {
-        const answer = await app.request
-          .get(path)
-          .set({ ...CREDENTIALS[kind], ...CREDENTIALS[reads] });
-        assert.equal((answer.body as { id: number }).id, IDS[reads]);
-      });
+    for (const own of reads) {
+      // There is one Authorization header: only a cookie can come beside another credential.
+      for (const kind of KINDS.filter((each) => (each === 'cookie') !== (own === 'cookie'))) {
+        test(`ignores those of kind ${kind} beside those of kind ${own}`, async () => {
+          const both = { ...CREDENTIALS[kind], ...CREDENTIALS[own] };
+          const answer = await app.request.get(path).set(both);
+          assert.equal((answer.body as { id: number }).id, IDS[own]);
+        });
+      }
     }
   });
 }
@@ -60,10 +72,12 @@ describe('/ws', () => {
     });
   }
 
-  test('ignores a cookie', async () => {
-    const { status, body } = await refused(app.url, { headers: CREDENTIALS.cookie });
-    assert.deepEqual([status, body.code], [401, 'invalid_token']);
-  });
+  for (const kind of ['cookie', 'client'] as const) {
+    test(`ignores the credentials of kind ${kind}`, async () => {
+      const { status, body } = await refused(app.url, { headers: CREDENTIALS[kind] });
+      assert.deepEqual([status, body.code], [401, 'invalid_token']);
+    });
+  }
 });
 
 test('a bearer token that is logged out beside a cookie leaves the cookie alone', async () => {
