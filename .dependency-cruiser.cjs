@@ -53,8 +53,8 @@ module.exports = {
     {
       name: 'app-is-the-root',
       severity: 'error',
-      from: { pathNot: '^server/(main|app)\\.ts$' },
-      to: { path: '^server/(main|app)\\.ts$' },
+      from: { pathNot: '^server/(main|app|app-parts)\\.ts$' },
+      to: { path: '^server/(main|app|app-parts)\\.ts$' },
     },
     {
       name: 'main-starts-app',

@@ -114,6 +114,8 @@ function toConfig(env: Environment) {
     mailFrom: env.MAIL_FROM ?? 'Medallion <no-reply@localhost>',
     smsProvider: env.SMS_PROVIDER,
     twilioBaseUrl: env.TWILIO_BASE_URL,
+    revocationLeaseSeconds: env.REVOCATION_LEASE_SECONDS,
+    revocationGraceSeconds: env.REVOCATION_GRACE_SECONDS,
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
   };

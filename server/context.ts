@@ -16,6 +16,9 @@ import type { Metrics } from './metrics.ts';
 import type { RolePermissions } from './permissions.ts';
 import type { Limiters } from './rate-limits.ts';
 import type { Blacklist } from './revocation/blacklist.ts';
+import type { Acknowledgements } from './revocation/acknowledgements.ts';
+import type { Lease } from './revocation/lease.ts';
+import type { Node, Proof } from './revocation/proof.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
 import type { Database } from './store/database.ts';
 
@@ -49,7 +52,12 @@ export interface AppContext extends TokenKeys {
   /** What the console sender sent; null with a real provider. */
   outbox: Outbox | null;
   blacklist: Blacklist;
+  /** Revocations as this node learns of them. */
   revocations: RevocationFeed;
+  lease: Lease;
+  proof: Proof;
+  acknowledgements: Acknowledgements;
+  node: Node;
   limiters: Limiters;
   /** What each role may do. */
   permissions: RolePermissions;

@@ -141,6 +141,9 @@ export const environmentSchema = z.object({
   SMS_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
   SMS_WEBHOOK_SECRET: secret.optional(),
 
+  REVOCATION_LEASE_SECONDS: z.coerce.number().min(2).max(60).default(5),
+  REVOCATION_GRACE_SECONDS: z.coerce.number().int().min(0).max(86_400).default(300),
+
   MAX_SOCKETS_PER_NODE: count.default(50_000),
   MAX_SOCKETS_PER_USER: count.default(20),
 });

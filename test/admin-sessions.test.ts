@@ -112,7 +112,12 @@ describe('POST /revocations', () => {
       await connect(other.url, next.access_token),
     ];
     const answer = await revoke({ jti: jtiOf(tokens) }).expect(200);
-    assert.deepEqual(Object.keys(answer.body as object), ['revocation_id', 'committed_at']);
+    assert.deepEqual(Object.keys(answer.body as object), [
+      'revocation_id',
+      'committed_at',
+      'nodes',
+      'pending_nodes',
+    ]);
     assert.deepEqual(await deadSocket.closed, { code: 4401, reason: 'token_revoked' });
     for (const node of [app, other]) {
       assertProblem(await whoAmI(node, tokens.access_token), REVOKED);

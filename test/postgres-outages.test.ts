@@ -184,11 +184,16 @@ describe('an outage', { concurrency: true }, () => {
         takeAway(postgres);
         takeAway(redis);
         await Promise.all([
-          assertUnavailable(open(app, live.access_token)),
           assertUnavailable(renew(app, live.refresh_token)),
           assertUnavailable(logOut(app, leaving.access_token)),
           assertUnavailable(requestCode(app, newPhoneNumber())),
         ]);
+        await eventually('nothing can be proven any more', async () => {
+          const { status } = await open(app, live.access_token);
+          return status === 503;
+        });
+        await assertUnavailable(open(app, live.access_token));
+        assert.equal((await app.request.get('/readyz')).status, 503);
         assertProblem(await open(app, dead.access_token), REVOKED);
         assertProblem(await open(app, 'rubbish'), { status: 401, code: 'invalid_token' });
         await app.request.get('/healthz').expect(200);

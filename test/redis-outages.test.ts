@@ -127,7 +127,12 @@ describe('an outage', { concurrency: true }, () => {
         // From here on the node knows that Redis is away, and sends it nothing.
         await open(one.app, tokens.access_token).expect(200);
         await logOut(one.app, tokens.access_token).expect(200);
+        await eventually('the other node has read it', async () => {
+          const { status } = await open(other.app, tokens.access_token);
+          return status === 401;
+        });
         assertProblem(await open(other.app, tokens.access_token), REVOKED);
+        await untilClosed(socket);
         for (const { proxy } of [one, other]) proxy.restore();
         await untilRedisIsBack(one);
         await untilRedisIsBack(other);

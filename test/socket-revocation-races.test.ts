@@ -108,6 +108,7 @@ for (const place of ['the same node', 'another node']) {
     const revoked = new Promise<void>((resolve) => {
       slow.context.revocations.onRevocation(() => {
         resolve();
+        return 0;
       });
     });
     const outcome = watchSocket(slow.url, access_token);

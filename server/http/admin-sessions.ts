@@ -69,6 +69,12 @@ const targetSchema = z
     session_id: sessionIdSchema.optional(),
     jti: jtiSchema.optional(),
     reason: displayTextSchema.describe('For the audit log'),
+    wait_ms: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(0)
+      .describe('How long to wait until all nodes have acted on it'),
   })
   .superRefine(({ user_id, session_id, jti }, context) => {
     const given = [user_id, session_id, jti].filter((target) => target !== undefined);
@@ -83,15 +89,32 @@ const revokeRoute = route({
   auth: 'staff',
   permission: 'sessions:write',
   body: targetSchema,
-  answer: z.object({ revocation_id: z.string(), committed_at: z.iso.datetime() }),
+  answer: z.object({
+    revocation_id: z.string(),
+    committed_at: z.iso.datetime(),
+    nodes: z.array(
+      z.object({
+        node_id: z.string(),
+        sockets_closed: z.int(),
+        acknowledged_in_ms: z.int(),
+      }),
+    ),
+    pending_nodes: z.array(z.string()).describe('Not heard of in time; they act within the lease'),
+  }),
   errors: ['not_found'],
   handle: async (ctx, { body, principal, client }) => {
-    const { reason } = body;
+    const { reason, wait_ms: waitMs } = body;
     const target = toTarget(body);
-    const revoked = await revoke(ctx, { target, staff: principal, reason, client });
+    const revoked = await revoke(ctx, { target, staff: principal, reason, client, waitMs });
     return {
       revocation_id: revoked.revocationId,
       committed_at: revoked.committedAt.toISOString(),
+      nodes: revoked.acknowledged.map(({ nodeId, socketsClosed, acknowledgedInMs }) => ({
+        node_id: nodeId,
+        sockets_closed: socketsClosed,
+        acknowledged_in_ms: acknowledgedInMs,
+      })),
+      pending_nodes: revoked.pendingNodeIds,
     };
   },
 });

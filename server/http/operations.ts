@@ -5,7 +5,10 @@ import { isDatabaseAnswering } from '../queries/health.ts';
 import { getOnly } from './route.ts';
 import { stateOf } from './request-state.ts';
 
-type OperationsContext = Pick<AppContext, 'db' | 'ephemeral' | 'metrics' | 'outbox' | 'isDraining'>;
+type OperationsContext = Pick<
+  AppContext,
+  'db' | 'ephemeral' | 'metrics' | 'lease' | 'outbox' | 'isDraining'
+>;
 
 const HEALTH_TIMEOUT_MS = 1000;
 /** A foreign page whose name has been made to point here sends its own (DNS rebinding). */
@@ -33,7 +36,10 @@ const noteRoute: RequestHandler = (req, res, next) => {
   next();
 };
 
-/** Degraded is still ready: a load balancer must not take every node out because one service is away. */
+/**
+ * Degraded is still ready: a load balancer must not take every node out because one service is away. A node without a
+ * lease is not: it serves nobody.
+ */
 function readiness(ctx: OperationsContext): RequestHandler {
   return async (_req, res) => {
     const [postgres, redis] = await Promise.all([
@@ -44,10 +50,8 @@ function readiness(ctx: OperationsContext): RequestHandler {
       ),
     ]);
     const degraded = [...(postgres ? [] : ['postgres']), ...(redis ? [] : ['redis'])];
-    const isDraining = ctx.isDraining();
-    res
-      .status(isDraining ? 503 : 200)
-      .json({ status: isDraining ? 'draining' : 'ready', degraded });
+    const status = ctx.isDraining() ? 'draining' : ctx.lease.isHeld ? 'ready' : 'no_proof';
+    res.status(status === 'ready' ? 200 : 503).json({ status, degraded });
   };
 }
 

@@ -12,6 +12,11 @@ interface CloseCode {
 /** Why we close a socket. 4500 to 4504 are terminal: the credentials are dead, nothing reconnects with them. */
 export const CLOSE_CODES = {
   draining: { code: 1012, client: 'reconnect', sentence: 'This node is stopping' },
+  no_proof: {
+    code: 1013,
+    client: 'back-off',
+    sentence: 'This node cannot prove that it knows every revocation',
+  },
   not_the_protocol: { code: 4400, client: 'fix', sentence: 'Frames are JSON in text' },
   token_expired: {
     code: 4401,

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { isRevocation } from '../revocation/revocation.ts';
 import type { Principal } from '../use-cases/authenticate-token.ts';
+import type { Lease } from '../revocation/lease.ts';
 import { CLOSE_CODES, type CloseReason } from './close-codes.ts';
 
 /** A frame on its way to the client. */
@@ -22,13 +23,17 @@ export class Connection {
   readonly principal: Principal;
   /** Whether the client has been heard since it was last pinged. */
   isAlive = true;
+  readonly #lease: Lease;
+  /** What came while nothing may be served. */
+  readonly #held: (() => void)[] = [];
   #webSocket: WebSocket | null = null;
   #transport: Duplex | null = null;
   #gatedFor: CloseReason | null = null;
 
-  constructor(id: string, principal: Principal) {
+  constructor(id: string, principal: Principal, lease: Lease) {
     this.id = id;
     this.principal = principal;
+    this.#lease = lease;
   }
 
   /** Why the socket is dead, though it may not be closed yet; null while it lives. */
@@ -42,9 +47,29 @@ export class Connection {
   }
 
   send(frame: ServerFrame): void {
-    if (this.#gatedFor !== null || this.#webSocket === null) return;
-    if (this.#isBackedUp()) this.close('slow_reader');
-    else this.#webSocket.send(JSON.stringify(frame));
+    this.whenServed(() => {
+      if (this.#webSocket === null) return;
+      if (this.#isBackedUp()) this.close('slow_reader');
+      else this.#webSocket.send(JSON.stringify(frame));
+    });
+  }
+
+  /** Runs `task`, unless the socket is dead; where the node lost its lease, when that is held again, in their order. */
+  whenServed(task: () => void): void {
+    if (this.#gatedFor !== null) return;
+    if (this.#held.length === 0 && this.#lease.isHeld) {
+      task();
+      return;
+    }
+    this.#held.push(task);
+    this.#webSocket?.pause();
+  }
+
+  /** The lease is held again. */
+  release(): void {
+    if (this.#held.length === 0) return;
+    for (const task of this.#held.splice(0)) this.whenServed(task);
+    if (this.#held.length === 0) this.#webSocket?.resume();
   }
 
   ping(): void {

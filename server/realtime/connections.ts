@@ -7,13 +7,15 @@ import type { Connection } from './connection.ts';
 export const HEARTBEAT_SECONDS = 25;
 /** Closing thousands in one turn of the event loop would hold up everybody else. */
 const CLOSE_CHUNK = 200;
+/** Sockets of a node without a lease are closed after this, if it has none then. */
+const HOLD_MS = 300;
 
 interface Membership {
   slice: Set<Connection>;
   cancelExpiry: () => void;
 }
 
-type ConnectionsContext = Pick<AppContext, 'clock' | 'log' | 'revocations'>;
+type ConnectionsContext = Pick<AppContext, 'clock' | 'log' | 'metrics' | 'lease' | 'revocations'>;
 
 /** The sockets of this node: found by session and by user, kept alive by one timer, closed by revocations. */
 export class Connections {
@@ -24,13 +26,24 @@ export class Connections {
   readonly #slices = Array.from({ length: HEARTBEAT_SECONDS }, () => new Set<Connection>());
   readonly #clock: ConnectionsContext['clock'];
   readonly #revocations: ConnectionsContext['revocations'];
+  readonly #metrics: ConnectionsContext['metrics'];
   readonly #stopHeartbeat: () => void;
+  #cancelLapse: () => void = () => undefined;
   #beat = 0;
   #joined = 0;
 
-  constructor({ clock, log, revocations }: ConnectionsContext) {
+  constructor({ clock, log, metrics, lease, revocations }: ConnectionsContext) {
     this.#clock = clock;
+    this.#metrics = metrics;
     this.#revocations = revocations;
+    lease.onChange({
+      onLapse: () => {
+        this.#holdAll();
+      },
+      onRegain: () => {
+        this.#releaseAll();
+      },
+    });
     this.#stopHeartbeat = repeat(clock, 1000, {
       task: () => {
         this.#pingNextSlice();
@@ -56,6 +69,7 @@ export class Connections {
     const slice = this.#sliceOf(this.#joined++);
     const cancelExpiry = this.#clock.after(expiresAt * 1000 - this.#clock.now(), () => {
       connection.close('token_expired');
+      this.#metrics.revocationPath.inc({ path: 'expiry' });
     });
     this.#members.set(connection, { slice, cancelExpiry });
     slice.add(connection);
@@ -73,19 +87,36 @@ export class Connections {
     removeFrom(this.#byUser, connection.principal.userId, connection);
   }
 
-  /** Gates every socket whose token is known to be dead before it returns, and closes them. */
-  revoke(revocation: Revocation): void {
+  /** Gates every socket whose token is known to be dead before it returns, closes them, and tells how many they are. */
+  revoke(revocation: Revocation): number {
     const { reason } = revocation;
     const dead = sessionsOf(revocation)
       .flatMap((id) => [...(this.#bySession.get(id) ?? [])])
       .filter(({ principal }) => this.#revocations.hasToken(principal.jti));
     for (const connection of dead) connection.gate(reason);
     void closeInChunks(dead, reason);
+    return dead.length;
   }
 
   async closeAll(reason: CloseReason): Promise<void> {
     this.#stopHeartbeat();
     await closeInChunks([...this.#members.keys()], reason);
+  }
+
+  /** Nothing is served meanwhile; whoever can prove its knowledge in time, as after a pause, loses no socket. */
+  #holdAll(): void {
+    this.#metrics.leaseLost.inc();
+    this.#cancelLapse = this.#clock.after(HOLD_MS, () => {
+      const all = [...this.#members.keys()];
+      this.#metrics.revocationPath.inc({ path: 'lease' }, all.length);
+      for (const connection of all) connection.gate('no_proof');
+      void closeInChunks(all, 'no_proof');
+    });
+  }
+
+  #releaseAll(): void {
+    this.#cancelLapse();
+    for (const connection of this.#members.keys()) connection.release();
   }
 
   #sliceOf(index: number): Set<Connection> {

@@ -20,7 +20,15 @@ const BEARER_PROTOCOL = 'medallion.bearer.';
 
 type GatewayContext = Pick<
   AppContext,
-  'config' | 'clock' | 'log' | 'metrics' | 'phoneKeys' | 'accountKeys' | 'blacklist' | 'isDraining'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'metrics'
+  | 'phoneKeys'
+  | 'accountKeys'
+  | 'blacklist'
+  | 'lease'
+  | 'isDraining'
 >;
 
 interface Gateway {
@@ -110,7 +118,7 @@ async function admit(
   if (connections.countOfUser(principal.userId) >= ctx.config.maxSocketsPerUser) {
     throw new AppError('too_many_sockets', { retryAfterSeconds: 30 });
   }
-  const connection = new Connection(randomUUID(), principal);
+  const connection = new Connection(randomUUID(), principal, ctx.lease);
   connections.add(connection);
   socket.once('close', () => {
     connections.remove(connection);
@@ -151,13 +159,14 @@ function open(
   const { principal, id } = connection;
   ws.on('message', (data: Buffer, isBinary) => {
     connection.isAlive = true;
-    if (connection.gatedFor !== null) return;
-    if (isBinary) {
-      connection.close('not_the_protocol');
-      return;
-    }
-    void receive(ctx, { connection, types: messages, text: data.toString() }).then((isFrame) => {
-      if (!isFrame) connection.close('not_the_protocol');
+    connection.whenServed(() => {
+      if (isBinary) {
+        connection.close('not_the_protocol');
+        return;
+      }
+      void receive(ctx, { connection, types: messages, text: data.toString() }).then((isFrame) => {
+        if (!isFrame) connection.close('not_the_protocol');
+      });
     });
   });
   ws.on('ping', (data) => {

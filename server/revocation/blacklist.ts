@@ -1,14 +1,15 @@
 import { parseJti } from '../crypto/jwt.ts';
 import type { EphemeralStore } from '../ephemeral/ephemeral-store.ts';
 import type { AppContext } from '../context.ts';
-import { isUnavailable } from '../errors.ts';
+import { AppError, isUnavailable } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import { forEachLiveRevocation } from '../store/revocations.ts';
-import { isTokenLive } from '../store/sessions.ts';
 import { fromRow, type Revocation } from './revocation.ts';
 
 const WHOLE_SESSION = '*';
 const REBUILD_RETRY_MS = 1000;
+/** A process that was stopped for a while proves its knowledge anew at once: nobody is refused for that. */
+const LEASE_PATIENCE_MS = 300;
 
 /** `jwt:blacklist:{jti}`, or, with a session id in its place, the end of all that session's tokens. */
 function blacklistKey(id: string): string {
@@ -17,12 +18,12 @@ function blacklistKey(id: string): string {
 
 type BlacklistContext = Pick<
   AppContext,
-  'ephemeral' | 'db' | 'clock' | 'log' | 'revocations' | 'isDraining'
+  'ephemeral' | 'db' | 'clock' | 'log' | 'revocations' | 'lease' | 'isDraining'
 >;
 
 /**
  * What the ephemeral store knows of revoked tokens. The store may have lost it: after every new connection
- * it is written anew from PostgreSQL, which answers in its place until that is done.
+ * it is written anew from PostgreSQL, and not asked until that is done.
  */
 export class Blacklist {
   readonly #ephemeral: EphemeralStore;
@@ -57,24 +58,33 @@ export class Blacklist {
     return this.#ephemeral.set(blacklistKey(jti), 'revoked', ttlMs);
   }
 
-  /** Whether a verified token was revoked. @throws `service_unavailable` where nobody can tell. */
+  /**
+   * Whether a verified token was revoked. What this node knows decides, and the store, where it answers, may know it
+   * sooner.
+   * @throws `service_unavailable` where the node cannot prove that it knows everything
+   */
   async isRevoked(jti: string): Promise<boolean> {
+    const { revocations, lease } = this.#ctx;
+    if (revocations.hasToken(jti)) return true;
+    if (!(await lease.whenHeld(LEASE_PATIENCE_MS))) throw new AppError('service_unavailable');
+    const isListed = this.#isComplete && (await this.#find(jti));
+    // What was learned while the store was asked.
+    return isListed || revocations.hasToken(jti);
+  }
+
+  async #find(jti: string): Promise<boolean> {
     const { sessionId, generation } = parseJti(jti);
-    // What this node has heard itself stays true, whatever the store has lost.
-    if (this.#ctx.revocations.hasToken(jti)) return true;
-    if (this.#isComplete) {
-      try {
-        const [byToken, bySession] = await Promise.all([
-          this.#ephemeral.get(blacklistKey(jti)),
-          this.#ephemeral.get(blacklistKey(sessionId)),
-        ]);
-        if (byToken !== null || bySession === WHOLE_SESSION) return true;
-        return bySession !== null && generation <= Number(bySession);
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-      }
+    try {
+      const [byToken, bySession] = await Promise.all([
+        this.#ephemeral.get(blacklistKey(jti)),
+        this.#ephemeral.get(blacklistKey(sessionId)),
+      ]);
+      if (byToken !== null || bySession === WHOLE_SESSION) return true;
+      return bySession !== null && generation <= Number(bySession);
+    } catch (error) {
+      if (isUnavailable(error)) return false;
+      throw error;
     }
-    return !(await isTokenLive(this.#db, { sessionId, generation, jti }));
   }
 
   async #rebuild(attempt: number): Promise<void> {

@@ -14,12 +14,14 @@ import { isSessionLive } from '../store/sessions.ts';
 import { pushRevocation, type AskingToken, type PushContext } from './push-revocation.ts';
 import { revocationLifeMs, type RevocationReason } from './revocation.ts';
 
-export type EndSessionsContext = PushContext & Pick<AppContext, 'db'>;
+export type EndSessionsContext = PushContext & Pick<AppContext, 'db' | 'proof'>;
 
 export interface EndSessionsInput {
   selection: SessionSelection;
   reason: RevocationReason;
   event: AuditEventType;
+  /** By which all nodes acknowledge it. */
+  revocationId?: string;
   /** More that the audit log is to say. */
   details?: Record<string, unknown>;
   client: Client;
@@ -51,7 +53,7 @@ export async function endSessions(
     const sessionId = sessionToLogOut(input);
     if (sessionId !== null) await push(ctx, input, [{ sessionId, refreshJtis: [] }]);
     // An earlier call may have been committed after it was given up, and pushed by nobody.
-    if (!isUnavailable(error)) await ctx.revocations.catchUp();
+    if (!isUnavailable(error)) await ctx.proof.prove();
     throw error;
   }
 }
@@ -121,17 +123,33 @@ function describeEnd(ctx: Pick<AppContext, 'config' | 'clock'>, input: EndSessio
     details: input.details ?? {},
   };
   const revokedUntil = new Date(now + revocationLifeMs(ctx.config));
-  return { selection, heldSessionId, reason, now: new Date(now), revokedUntil, event };
+  const { revocationId = null } = input;
+  return {
+    selection,
+    heldSessionId,
+    revocationId,
+    reason,
+    now: new Date(now),
+    revokedUntil,
+    event,
+  };
 }
 
 function push(
   ctx: EndSessionsContext,
-  { selection, reason, token }: EndSessionsInput,
+  { selection, reason, revocationId, token }: EndSessionsInput,
   ended: EndedSession[],
 ): Promise<void> {
   const session_ids = ended.map(({ sessionId }) => sessionId);
   return pushRevocation(ctx, {
-    revocation: { user_id: selection.userId, session_ids, generations: {}, jtis: [], reason },
+    revocation: {
+      user_id: selection.userId,
+      session_ids,
+      generations: {},
+      jtis: [],
+      reason,
+      revocation_id: revocationId,
+    },
     refreshJtis: ended.flatMap(({ refreshJtis }) => refreshJtis),
     token,
   });

@@ -28,7 +28,10 @@ export async function pushRevocation(
 ): Promise<void> {
   const results = await Promise.allSettled([
     // First: who hears it needs none of the keys below, and every socket waits for it.
-    ctx.revocations.publish(revocation),
+    ctx.revocations.publish({
+      ...revocation,
+      committed_at: new Date(ctx.clock.now()).toISOString(),
+    }),
     ...ctx.blacklist.add(revocation, accessTokenLifeMs(ctx.config)),
     ...refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
     ...(token === undefined ? [] : [blacklistToken(ctx, token)]),

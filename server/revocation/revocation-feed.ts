@@ -1,23 +1,20 @@
-import { repeat } from '../clock.ts';
 import type { AppContext } from '../context.ts';
-import {
-  forEachLiveRevocation,
-  listRevocationsSince,
-  readOldestRunning,
-  type LiveRevocation,
-} from '../store/revocations.ts';
+import type { LiveRevocation } from '../store/revocations.ts';
 import { RevocationSet } from './revocation-set.ts';
 import { fromRow, revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
 
 const CHANNEL = 'medallion:revocations';
-const CATCH_UP_INTERVAL_MS = 2000;
 
-type Listener = (revocation: Revocation) => void;
-type FeedContext = Pick<AppContext, 'config' | 'ephemeral' | 'db' | 'clock' | 'log'>;
+/** How a node learned of a revocation. */
+export type Path = 'push' | 'proof' | 'peer';
+
+/** Acts on a revocation before it returns, and tells how many sockets it gated. */
+type Listener = (revocation: Revocation) => number;
+type FeedContext = Pick<AppContext, 'config' | 'ephemeral' | 'clock' | 'log' | 'metrics'>;
 
 /**
- * Revocations as this node learns of them: its own at once, those of other nodes through the ephemeral store,
- * and whatever got lost on the way from PostgreSQL, every two seconds and after every interruption.
+ * Revocations as this node learns of them, and acts on: its own at once, those of other nodes through the ephemeral
+ * store, and, whatever became of that, by the proof.
  */
 export class RevocationFeed {
   readonly #ctx: FeedContext;
@@ -25,35 +22,24 @@ export class RevocationFeed {
   readonly #listeners: Listener[] = [];
   /** Messages on their way, which come back to us as to everybody. */
   readonly #own = new Set<string>();
-  /** The oldest transaction that may still have been running when we last read; null before the first time. */
-  #readUpTo: string | null = null;
-  #isBehind = false;
-  #isStopped = false;
-  #stopCatchingUp: () => void = () => undefined;
+  #onActed: (revocation: Revocation, sockets: number) => void = () => undefined;
 
   constructor(ctx: FeedContext) {
     this.#ctx = ctx;
     this.#dead = new RevocationSet(ctx.clock, revocationLifeMs(ctx.config));
   }
 
-  /** Resolves when this node knows every revocation that was committed before the call. */
-  async start(): Promise<void> {
-    this.#ctx.ephemeral.subscribe(CHANNEL, {
-      onMessage: (message) => {
-        this.#receive(message);
-      },
-      onSubscribed: () => void this.catchUp(),
-    });
-    await this.#read();
-    this.#stopCatchingUp = repeat(this.#ctx.clock, CATCH_UP_INTERVAL_MS, {
-      task: () => this.catchUp(),
-      onError: () => undefined,
-    });
+  /** @param listener Is told what this node has acted on, and how many sockets were gated for it. */
+  onActed(listener: (revocation: Revocation, sockets: number) => void): void {
+    this.#onActed = listener;
   }
 
-  stop(): void {
-    this.#isStopped = true;
-    this.#stopCatchingUp();
+  /** @param onSubscribed Whatever was published before may have been missed. */
+  start(onSubscribed: () => void): void {
+    const onMessage = (message: string) => {
+      this.#receive(message);
+    };
+    this.#ctx.ephemeral.subscribe(CHANNEL, { onMessage, onSubscribed });
   }
 
   /** Whether this node has heard that a session has ended; if not, others may still know better. */
@@ -75,52 +61,38 @@ export class RevocationFeed {
     const message = JSON.stringify(revocation);
     this.#own.add(message);
     const told = this.#ctx.ephemeral.publish(CHANNEL, message);
-    this.#emit(revocation);
+    this.#act(revocation, 'push');
     return told.finally(() => this.#own.delete(message));
+  }
+
+  /** Acts on what was read, as far as it is news. */
+  learn(rows: readonly LiveRevocation[], path: Path): void {
+    for (const row of rows) {
+      const revocation = fromRow(row);
+      if (!this.#dead.has(revocation)) this.#act(revocation, path);
+    }
   }
 
   #receive(message: string): void {
     if (this.#own.has(message)) return;
     try {
-      this.#emit(revocationSchema.parse(JSON.parse(message)));
+      this.#act(revocationSchema.parse(JSON.parse(message)), 'push');
     } catch (error) {
       this.#ctx.log.error({ err: error }, 'a revocation could not be read');
     }
   }
 
-  /** Reads what was committed and not heard; where PostgreSQL is away, nothing, and the next time does. */
-  async catchUp(): Promise<void> {
-    try {
-      await this.#read();
-      this.#isBehind = false;
-    } catch (error) {
-      if (this.#isBehind || this.#isStopped) return;
-      this.#isBehind = true;
-      this.#ctx.log.warn({ err: error }, 'revocations cannot be read from PostgreSQL');
-    }
-  }
-
-  async #read(): Promise<void> {
-    const { db, clock } = this.#ctx;
-    if (this.#readUpTo === null) {
-      const readUpTo = await readOldestRunning(db);
-      await forEachLiveRevocation(db, new Date(clock.now()), (batch) => {
-        this.#emitAll(batch);
-      });
-      this.#readUpTo = readUpTo;
-    } else {
-      const { revocations, readUpTo } = await listRevocationsSince(db, this.#readUpTo);
-      this.#emitAll(revocations);
-      this.#readUpTo = readUpTo;
-    }
-  }
-
-  #emitAll(revocations: LiveRevocation[]): void {
-    for (const row of revocations) this.#emit(fromRow(row));
-  }
-
-  #emit(revocation: Revocation): void {
+  #act(revocation: Revocation, path: Path): void {
     this.#dead.add(revocation);
-    for (const listener of this.#listeners) listener(revocation);
+    const gated = this.#listeners.map((listener) => listener(revocation));
+    this.#onActed(
+      revocation,
+      gated.reduce((sum, count) => sum + count, 0),
+    );
+    const { revocationPath, revocationLatency } = this.#ctx.metrics;
+    revocationPath.inc({ path });
+    if (revocation.committed_at === undefined) return;
+    const latencyMs = this.#ctx.clock.now() - Date.parse(revocation.committed_at);
+    revocationLatency.observe(Math.max(0, latencyMs) / 1000);
   }
 }

@@ -29,6 +29,15 @@ export class RevocationSet {
     for (const jti of jtis) this.#note(jti, EVERY_GENERATION);
   }
 
+  /** Whether all that the revocation says is known. */
+  has({ session_ids, generations, jtis }: Revocation): boolean {
+    return (
+      session_ids.every((id) => this.hasEnded(id)) &&
+      Object.entries(generations).every(([id, upTo]) => (this.#dead.get(id)?.upTo ?? 0) >= upTo) &&
+      jtis.every((jti) => this.hasToken(jti))
+    );
+  }
+
   hasEnded(sessionId: string): boolean {
     return this.#dead.get(sessionId)?.upTo === EVERY_GENERATION;
   }

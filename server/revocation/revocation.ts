@@ -31,24 +31,24 @@ export const revocationSchema = z.object({
   /** Single access tokens. */
   jtis: z.array(z.string()).default([]),
   reason: z.enum(REVOCATION_REASONS).catch('session_revoked'),
+  committed_at: z.iso.datetime().optional(),
+  /** Where somebody waits until all nodes have acted on it. */
+  revocation_id: z.string().optional(),
 });
 
 export type Revocation = z.infer<typeof revocationSchema>;
 
 /** A revocation as PostgreSQL keeps it, a row for each session. */
-export function fromRow({
-  userId,
-  sessionId,
-  generation,
-  jti,
-  reason,
-}: LiveRevocation): Revocation {
+export function fromRow(row: LiveRevocation): Revocation {
+  const { userId, sessionId, generation, jti, reason, revokedAt, revocationId } = row;
   return revocationSchema.parse({
     user_id: userId,
     session_ids: generation === null && jti === null ? [sessionId] : [],
     generations: generation === null ? {} : { [sessionId]: generation },
     jtis: jti === null ? [] : [jti],
     reason,
+    committed_at: revokedAt.toISOString(),
+    revocation_id: revocationId ?? undefined,
   });
 }
 

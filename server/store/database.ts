@@ -21,13 +21,17 @@ const MIGRATIONS_DIRECTORY = new URL('../../migrations/', import.meta.url);
 const MIGRATION_LOCK = 7_269_320_113;
 
 /** knex brings the schema up to date; at runtime pg alone is used, which costs a query a fifth less. */
-export function openDatabase(url: string, poolSize: number): Database {
+export function openDatabase(
+  url: string,
+  poolSize: number,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
+): Database {
   const options: PoolConfig = {
     connectionString: url,
     application_name: 'medallion',
     keepAlive: true,
     connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: queryTimeoutMs,
     max: poolSize,
   };
   const pool = new Pool(options);

@@ -9,8 +9,15 @@ export interface LiveRevocation {
   /** The one token that is dead. */
   jti: string | null;
   reason: string;
+  /** By which nodes acknowledge it, where somebody waits for that. */
+  revocationId: string | null;
+  revokedAt: Date;
   expiresAt: Date;
 }
+
+export const LIVE_REVOCATION_COLUMNS = `
+  revocations.id, user_id AS "userId", session_id AS "sessionId", generation, jti, reason,
+  revocation_id AS "revocationId", revoked_at AS "revokedAt", expires_at AS "expiresAt"`;
 
 const BATCH = 1000;
 
@@ -24,9 +31,8 @@ export async function forEachLiveRevocation(
   for (;;) {
     const batch = await select<LiveRevocation>(
       db,
-      `SELECT id, user_id AS "userId", session_id AS "sessionId", generation, jti, reason,
-              expires_at AS "expiresAt"
-       FROM revocations WHERE id > :afterId AND expires_at > :now ORDER BY id LIMIT :limit`,
+      `SELECT ${LIVE_REVOCATION_COLUMNS} FROM revocations
+       WHERE id > :afterId AND expires_at > :now ORDER BY id LIMIT :limit`,
       { afterId, now, limit: BATCH },
     );
     await handle(batch);
@@ -46,30 +52,11 @@ export async function readOldestRunning(db: Db): Promise<string> {
   return row.xmin;
 }
 
-/**
- * The revocations of the transaction `since` and of later ones, and where to go on next time. A transaction
- * that takes its number early and commits late is not missed: until it ends, no snapshot's xmin passes it.
- */
-export async function listRevocationsSince(
-  db: Db,
-  since: string,
-): Promise<{ revocations: LiveRevocation[]; readUpTo: string }> {
-  const rows = await select<{ xmin: string } & (LiveRevocation | { id: null })>(
-    db,
-    `SELECT snapshot.xmin, id, user_id AS "userId", session_id AS "sessionId", generation, jti,
-            reason, expires_at AS "expiresAt"
-     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin) AS snapshot
-     LEFT JOIN revocations ON xid >= CAST(:since AS xid8)`,
-    { since },
-  );
-  const revocations = rows.filter((row) => row.id !== null);
-  return { revocations, readUpTo: rows[0]?.xmin ?? since };
-}
-
 interface TokenRevocation {
   userId: number;
   sessionId: string;
   jti: string;
+  revocationId: string;
   now: Date;
   /** Until when the token could live. */
   expiresAt: Date;
@@ -79,8 +66,9 @@ interface TokenRevocation {
 export async function insertTokenRevocation(trx: Trx, token: TokenRevocation): Promise<void> {
   await select(
     trx,
-    `INSERT INTO revocations (user_id, session_id, jti, reason, revoked_at, expires_at)
-     VALUES (:userId, :sessionId, :jti, 'token_revoked', :now, :expiresAt)`,
+    `INSERT INTO revocations (user_id, session_id, jti, reason, revoked_at, expires_at,
+                              revocation_id)
+     VALUES (:userId, :sessionId, :jti, 'token_revoked', :now, :expiresAt, :revocationId)`,
     { ...token },
   );
 }

@@ -19,6 +19,8 @@ interface SessionEnd {
   /** Where this session of the user's is not live, nothing is done. */
   heldSessionId: string | null;
   reason: string;
+  /** By which nodes acknowledge it. */
+  revocationId: string | null;
   now: Date;
   /** Until when a token of these sessions could live. */
   revokedUntil: Date;
@@ -41,7 +43,7 @@ export function endSessionRows(db: Db, end: SessionEnd): Promise<EndedSession[]>
  * the user's row: enough for a session that is known, whose own row is judged in its newest version.
  */
 function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSession[]> {
-  const { selection, reason, now, revokedUntil, audit } = end;
+  const { selection, reason, revocationId, now, revokedUntil, audit } = end;
   return select<EndedSession>(
     db,
     `WITH dead AS (
@@ -50,8 +52,8 @@ function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSessio
          AND user_id = (SELECT id FROM users WHERE id = :userId FOR UPDATE)
        RETURNING id, kind
      ), revoked AS (
-       INSERT INTO revocations (user_id, session_id, reason, revoked_at, expires_at)
-       SELECT :userId, id, :reason, :now, :revokedUntil FROM dead
+       INSERT INTO revocations (user_id, session_id, reason, revoked_at, expires_at, revocation_id)
+       SELECT :userId, id, :reason, :now, :revokedUntil, :revocationId FROM dead
      ), logged AS (
        INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent,
                               device_id, request_id, actor, details)
@@ -69,6 +71,7 @@ function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSessio
       userId: selection.userId,
       sessionId,
       reason,
+      revocationId,
       now,
       revokedUntil,
     },
@@ -80,17 +83,19 @@ function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSessio
  * waited for the user's row: a session that was being made, and that the session that the caller holds has ended.
  */
 function endMany(db: Db, end: SessionEnd): Promise<EndedSession[]> {
-  const { selection, heldSessionId, reason, now, revokedUntil, audit } = end;
+  const { selection, heldSessionId, reason, revocationId, now, revokedUntil, audit } = end;
   return select<EndedSession>(
     db,
     `SELECT session_id AS "sessionId", refresh_jtis AS "refreshJtis"
-     FROM end_sessions(:userId, :only, :except, :heldSessionId, :reason, :now, :revokedUntil, :audit)`,
+     FROM end_sessions(:userId, :only, :except, :heldSessionId, :reason, :now, :revokedUntil, :audit,
+                       :revocationId)`,
     {
       userId: selection.userId,
       only: selection.only ?? null,
       except: selection.except ?? null,
       heldSessionId,
       reason,
+      revocationId,
       now,
       revokedUntil,
       audit: toJson(audit),

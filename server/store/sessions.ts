@@ -101,21 +101,6 @@ export async function isSessionLive(
   return row !== null;
 }
 
-/** Whether neither the session of an access token has been ended, nor its generation, nor that token alone. */
-export async function isTokenLive(
-  db: Db,
-  token: { sessionId: string; generation: number; jti: string },
-): Promise<boolean> {
-  const row = await selectOne(
-    db,
-    `SELECT 1 FROM sessions
-     WHERE id = :sessionId AND ended_at IS NULL AND generation <= :generation
-       AND NOT EXISTS (SELECT FROM revocations WHERE jti = :jti)`,
-    token,
-  );
-  return row !== null;
-}
-
 /**
  * The live sessions of a user in a role that leave no room for one more under a limit of `max`, the oldest
  * first. Only where the user's row is locked do they stay the ones.

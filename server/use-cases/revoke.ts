@@ -3,10 +3,12 @@ import type { AppContext } from '../context.ts';
 import { parseJti } from '../crypto/jwt.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
 import { AppError } from '../errors.ts';
+import type { Acknowledgement } from '../revocation/acknowledgements.ts';
 import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
 import { pushRevocation } from '../revocation/push-revocation.ts';
 import { revocationLifeMs } from '../revocation/revocation.ts';
 import { inTransaction, type Trx } from '../store/database.ts';
+import { listNodes } from '../store/nodes.ts';
 import { insertTokenRevocation } from '../store/revocations.ts';
 import { findSessionOwner } from '../store/sessions.ts';
 import { userExists } from '../store/users.ts';
@@ -21,6 +23,8 @@ export interface RevokeInput {
   /** In the words of whoever asks, for the record. */
   reason?: string;
   client: Client;
+  /** How long to wait for all nodes to act on it. */
+  waitMs?: number;
 }
 
 /** A revocation that is committed. */
@@ -29,38 +33,64 @@ export interface Revoked {
   committedAt: Date;
   /** How many sessions it ended: none where they had ended before. */
   sessionsEnded: number;
+  acknowledged: Acknowledgement[];
+  /** The nodes that were not heard of in time. They act within the lease all the same, or serve nobody. */
+  pendingNodeIds: string[];
 }
+
+type RevokeContext = EndSessionsContext & Pick<AppContext, 'acknowledgements' | 'node'>;
 
 /**
  * Ends what belongs to another person, on every node. Asking again is safe.
  * @throws `not_found` where there is no such user or session
  */
-export async function revoke(ctx: EndSessionsContext, input: RevokeInput): Promise<Revoked> {
+export async function revoke(ctx: RevokeContext, input: RevokeInput): Promise<Revoked> {
   const revocationId = generateOpaqueToken();
-  const { target, reason } = input;
+  const { reason, waitMs = 0 } = input;
   const details = { revocation_id: revocationId, ...(reason !== undefined && { reason }) };
-  const act = { ...input, details };
-  if ('jti' in target) await revokeToken(ctx, target.jti, act);
-  const sessionsEnded =
-    'userId' in target
-      ? await endAll(ctx, target.userId, act)
-      : 'sessionId' in target
-        ? await endOne(ctx, target.sessionId, act)
-        : 0;
-  return { revocationId, committedAt: new Date(ctx.clock.now()), sessionsEnded };
+  const hearing = ctx.acknowledgements.listen(revocationId);
+  let nodeIds: string[] = [];
+  try {
+    const sessionsEnded = await endTarget(ctx, { ...input, revocationId, details });
+    const committedAt = new Date(ctx.clock.now());
+    if (sessionsEnded > 0 || 'jti' in input.target) nodeIds = await listNodeIds(ctx);
+    const { acknowledged, pending } = await hearing.outcome(nodeIds, waitMs);
+    return { revocationId, committedAt, sessionsEnded, acknowledged, pendingNodeIds: pending };
+  } finally {
+    hearing.stop();
+  }
 }
 
-type Act = Pick<RevokeInput, 'staff' | 'client'> & { details: Record<string, unknown> };
+/** This one among them, whatever PostgreSQL has heard of it. It is committed: what fails here fails nobody. */
+async function listNodeIds({ db, node }: RevokeContext): Promise<string[]> {
+  const nodes = await listNodes(db).catch(() => []);
+  return [...new Set([node.id, ...nodes.map(({ id }) => id)])];
+}
+
+async function endTarget(ctx: EndSessionsContext, act: Act): Promise<number> {
+  const { target } = act;
+  if ('userId' in target) return endAll(ctx, target.userId, act);
+  if ('sessionId' in target) return endOne(ctx, target.sessionId, act);
+  await revokeToken(ctx, target.jti, act);
+  return 0;
+}
+
+type Act = Pick<RevokeInput, 'target' | 'staff' | 'client'> & {
+  revocationId: string;
+  details: Record<string, unknown>;
+};
 
 async function endAll(ctx: EndSessionsContext, userId: number, act: Act): Promise<number> {
   if (!(await userExists(ctx.db, userId))) throw new AppError('not_found');
-  const { staff, ...rest } = act;
+  const { staff, client, revocationId, details } = act;
   const ended = await endSessions(ctx, {
     selection: { userId },
     reason: 'admin',
     event: 'all_sessions_revoked',
     actor: staff.actor,
-    ...rest,
+    client,
+    revocationId,
+    details,
   });
   return ended.length;
 }
@@ -68,13 +98,15 @@ async function endAll(ctx: EndSessionsContext, userId: number, act: Act): Promis
 async function endOne(ctx: EndSessionsContext, sessionId: string, act: Act): Promise<number> {
   const userId = await findSessionOwner(ctx.db, sessionId);
   if (userId === null) throw new AppError('not_found');
-  const { staff, ...rest } = act;
+  const { staff, client, revocationId, details } = act;
   const ended = await endSessions(ctx, {
     selection: { userId, only: [sessionId] },
     reason: 'session_revoked',
     event: 'session_revoked',
     actor: staff.actor,
-    ...rest,
+    client,
+    revocationId,
+    details,
   });
   return ended.length;
 }
@@ -92,6 +124,7 @@ async function revokeToken(ctx: EndSessionsContext, jti: string, act: Act): Prom
       generations: {},
       jtis: [jti],
       reason: 'token_revoked',
+      revocation_id: act.revocationId,
     },
   });
 }
@@ -101,11 +134,11 @@ type Token = Act & { userId: number; sessionId: string; jti: string };
 async function commitToken(
   ctx: Pick<AppContext, 'config' | 'clock' | 'log'>,
   trx: Trx,
-  { userId, sessionId, jti, staff, client, details }: Token,
+  { userId, sessionId, jti, revocationId, staff, client, details }: Token,
 ): Promise<void> {
   const now = new Date(ctx.clock.now());
   const expiresAt = new Date(now.getTime() + revocationLifeMs(ctx.config));
-  await insertTokenRevocation(trx, { userId, sessionId, jti, now, expiresAt });
+  await insertTokenRevocation(trx, { userId, sessionId, jti, revocationId, now, expiresAt });
   await recordAudit(ctx, trx, {
     type: 'token_revoked',
     at: now,

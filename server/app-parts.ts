@@ -1,0 +1,147 @@
+import { randomInt } from 'node:crypto';
+import { systemClock } from './clock.ts';
+import { type Settings } from './config.ts';
+import type { AppContext, TokenKeys } from './context.ts';
+import { createEncryptionKeys } from './crypto/encryption.ts';
+import { deriveKey } from './crypto/keyed-hash.ts';
+import { generateOpaqueToken } from './crypto/opaque-token.ts';
+import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
+import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
+import { KnownCookies } from './ephemeral/known-cookies.ts';
+import { MemoryStore } from './ephemeral/memory.ts';
+import { RedisStore } from './ephemeral/redis.ts';
+import { createLog } from './log.ts';
+import { createConsoleSms } from './messaging/console-sms.ts';
+import { createConsoleMail } from './messaging/console-mail.ts';
+import { MailQueue } from './messaging/mail-queue.ts';
+import type { MailSender } from './messaging/mail-sender.ts';
+import { Outbox } from './messaging/outbox.ts';
+import { createSmtpMail } from './messaging/smtp-mail.ts';
+import type { SmsSender } from './messaging/sms-sender.ts';
+import { createTwilioSms } from './messaging/twilio-sms.ts';
+import { createWebhookSms } from './messaging/webhook-sms.ts';
+import { createMetrics } from './metrics.ts';
+import { RolePermissions } from './permissions.ts';
+import { createLimiters } from './rate-limits.ts';
+import { Blacklist } from './revocation/blacklist.ts';
+import { Acknowledgements } from './revocation/acknowledgements.ts';
+import { Lease } from './revocation/lease.ts';
+import { Proof } from './revocation/proof.ts';
+import { RevocationFeed } from './revocation/revocation-feed.ts';
+import { openDatabase } from './store/database.ts';
+
+/** What an app is made of, but for the keys of tokens, which are exchanged while it runs. */
+export function createParts(
+  { config, secrets }: Settings,
+  given: Partial<Pick<AppContext, 'clock' | 'log'>>,
+  isDraining: () => boolean,
+): Omit<AppContext, keyof TokenKeys> {
+  const clock = given.clock ?? systemClock;
+  const log = given.log ?? createLog(config);
+  const db = openDatabase(secrets.databaseUrl ?? '', config.databasePoolSize);
+  const ephemeral = createEphemeralStore({ config, secrets }, { log, clock });
+  const passwords = createPasswordHasher({ config, secrets });
+  const lease = new Lease(clock, config.revocationLeaseSeconds * 1000);
+  const metrics = createMetrics(passwords, lease);
+  const shared = { config, db, ephemeral, clock, log, metrics, lease };
+  const outbox = config.smsProvider === 'console' ? new Outbox() : null;
+  return {
+    config,
+    clock,
+    log,
+    db,
+    ephemeral,
+    outbox,
+    isDraining,
+    metrics,
+    codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),
+    emailHashKey: deriveKey(secrets.hashPepper, 'email'),
+    encryptionKeys: createEncryptionKeys(secrets.encryptionSecrets),
+    oneTimeTokenKey: deriveKey(secrets.hashPepper, 'one-time-token'),
+    passwords,
+    generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
+    sms: createSms({ config, secrets }, { log, clock, outbox }),
+    mails: createMailQueue({ config, secrets }, { log, clock, outbox, metrics }),
+    lease,
+    ...createRevocationParts({ ...shared, isDraining }, secrets.databaseUrl ?? ''),
+    limiters: createLimiters(config, ephemeral),
+    permissions: new RolePermissions(),
+    apiClients: new Map(secrets.apiClients.map((client) => [client.name, client])),
+    knownCookies: new KnownCookies(),
+  };
+}
+
+type RevocationContext = Pick<
+  AppContext,
+  'config' | 'db' | 'ephemeral' | 'clock' | 'log' | 'metrics' | 'lease' | 'isDraining'
+>;
+
+function createRevocationParts(ctx: RevocationContext, databaseUrl: string) {
+  const revocations = new RevocationFeed(ctx);
+  const startedAt = new Date(ctx.clock.now());
+  const node = { id: generateOpaqueToken(), startedAt, countSockets: () => 0 };
+  return {
+    revocations,
+    node,
+    proof: new Proof(ctx, { node, feed: revocations, lease: ctx.lease, databaseUrl }),
+    acknowledgements: new Acknowledgements(ctx),
+    blacklist: new Blacklist({ ...ctx, revocations }),
+  };
+}
+
+function createEphemeralStore(
+  { config, secrets }: Settings,
+  { log, clock }: Pick<AppContext, 'log' | 'clock'>,
+): EphemeralStore {
+  if (secrets.redisUrl !== undefined) {
+    return new RedisStore({ url: secrets.redisUrl, keyPrefix: config.redisKeyPrefix, log });
+  }
+  log.info(
+    'no REDIS_URL: codes, limits and the blacklist live in this process, for this node alone',
+  );
+  return new MemoryStore(clock);
+}
+
+function createSms(
+  { config, secrets }: Settings,
+  { log, clock, outbox }: Pick<AppContext, 'log' | 'clock' | 'outbox'>,
+): SmsSender {
+  if (outbox !== null) return createConsoleSms({ log, outbox, clock });
+  return config.smsProvider === 'twilio'
+    ? createTwilioSms(log, { baseUrl: config.twilioBaseUrl, ...secrets.twilio })
+    : createWebhookSms({ log, clock }, secrets.smsWebhook);
+}
+
+/** So many wait for each that is being hashed: about two seconds' worth. */
+const WAITING_PER_HASH = 64;
+
+function createPasswordHasher({ config, secrets }: Settings): PasswordHasher {
+  const concurrency = config.passwordHashConcurrency ?? defaultHashConcurrency();
+  const pepper = deriveKey(secrets.hashPepper, 'password').export();
+  return new PasswordHasher({ pepper, concurrency, maxWaiting: WAITING_PER_HASH * concurrency });
+}
+
+function createMailQueue(
+  { config, secrets }: Settings,
+  { log, clock, outbox, metrics }: Pick<AppContext, 'log' | 'clock' | 'outbox' | 'metrics'>,
+): MailQueue {
+  const onFailure = () => {
+    metrics.mailFailures.inc();
+  };
+  const sender = createMailSender({ config, secrets }, { log, clock, outbox });
+  return new MailQueue({ sender, clock, log, onFailure });
+}
+
+function createMailSender(
+  { config, secrets }: Settings,
+  { log, clock, outbox }: Pick<AppContext, 'log' | 'clock' | 'outbox'>,
+): MailSender {
+  if (secrets.smtpUrl !== undefined) {
+    return createSmtpMail({ url: secrets.smtpUrl, from: config.mailFrom });
+  }
+  if (outbox !== null) return createConsoleMail({ log, outbox, clock });
+  log.warn(
+    'no SMTP_URL: nobody is told of lockouts, new devices and changes, and no password can be reset',
+  );
+  return { send: () => Promise.resolve(), close: () => undefined };
+}

@@ -1,0 +1,154 @@
+import type { AppContext } from '../context.ts';
+import { closeDatabase, openDatabase, type Database } from '../store/database.ts';
+import { deleteNode, readProof, type ProofRead } from '../store/nodes.ts';
+import { forEachLiveRevocation, readOldestRunning } from '../store/revocations.ts';
+import type { Lease } from './lease.ts';
+import { Peers, type PeerRead } from './peers.ts';
+import type { Path, RevocationFeed } from './revocation-feed.ts';
+
+/** As parts of the lease: how often it is proven anew, and when a peer is asked for it. */
+const INTERVAL = 0.4;
+const ASK_PEERS_AFTER = 0.1;
+/** An attempt that hangs is given up, so that its connection is replaced. */
+const ATTEMPT_TIMEOUT_MS = 2500;
+/** The second is for the attempt after one that hangs. */
+const CONNECTIONS = 2;
+
+export interface Node {
+  readonly id: string;
+  readonly startedAt: Date;
+  /** How many it holds now. */
+  countSockets: () => number;
+}
+
+type ProofContext = Pick<AppContext, 'config' | 'ephemeral' | 'db' | 'clock' | 'log' | 'metrics'>;
+
+interface ProofParts {
+  node: Node;
+  feed: RevocationFeed;
+  lease: Lease;
+  databaseUrl: string;
+}
+
+/**
+ * Keeps the lease: proves every two seconds, and after every interruption, that this node knows every revocation that
+ * was committed before. Each proof counts from the moment it was asked for, and only once all that it told is acted on.
+ */
+export class Proof {
+  readonly #ctx: ProofContext;
+  readonly #parts: ProofParts;
+  readonly #peers: Peers;
+  /** Of its own: no request that hangs holds it up. */
+  readonly #db: Database;
+  readonly #leaseMs: number;
+  /** The oldest transaction that may still have been running when we last read. */
+  #readUpTo = '0';
+  #peerIds: string[] = [];
+  /** When somebody last read from PostgreSQL for this node. */
+  #readAt = -Infinity;
+  #isBehind = false;
+  #isStopped = false;
+  #cancelNext: () => void = () => undefined;
+
+  constructor(ctx: ProofContext, parts: ProofParts) {
+    this.#ctx = ctx;
+    this.#parts = parts;
+    this.#peers = new Peers(ctx, parts.node.id);
+    this.#leaseMs = ctx.config.revocationLeaseSeconds * 1000;
+    this.#db = openDatabase(parts.databaseUrl, CONNECTIONS, ATTEMPT_TIMEOUT_MS);
+  }
+
+  /** Resolves when this node knows every revocation that was committed before the call. */
+  async start(): Promise<void> {
+    const { feed, lease } = this.#parts;
+    this.#peers.start((since) => this.#read(since));
+    lease.onChange({ onLapse: () => void this.prove(), onRegain: () => undefined });
+    feed.start(() => void this.prove());
+    const { clock, db } = this.#ctx;
+    this.#readUpTo = await readOldestRunning(db);
+    await forEachLiveRevocation(db, new Date(clock.now()), (batch) => {
+      feed.learn(batch, 'proof');
+    });
+    await this.#attempt(clock.steady());
+    if (!lease.isHeld) throw new Error('PostgreSQL did not give a proof');
+    this.#scheduleNext(clock.steady());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelNext();
+    this.#parts.lease.stop();
+    await deleteNode(this.#db, this.#parts.node.id).catch(() => undefined);
+    await closeDatabase(this.#db);
+  }
+
+  /** Proves now; where nobody can, the next time does. */
+  async prove(): Promise<void> {
+    if (this.#isStopped) return;
+    const { clock } = this.#ctx;
+    const sentAt = clock.steady();
+    const cancelAsking = clock.after(this.#leaseMs * ASK_PEERS_AFTER, () => void this.#askPeers());
+    try {
+      await this.#attempt(sentAt);
+      cancelAsking();
+      this.#isBehind = false;
+    } catch (error) {
+      this.#warn(error);
+      if (clock.steady() - sentAt < this.#leaseMs * ASK_PEERS_AFTER) {
+        cancelAsking();
+        await this.#askPeers();
+      }
+    }
+  }
+
+  #warn(error: unknown): void {
+    if (!this.#isBehind && !this.#isStopped) {
+      this.#ctx.log.warn({ err: error }, 'PostgreSQL gives no proof of what was revoked');
+    }
+    this.#isBehind = true;
+  }
+
+  #scheduleNext(sentAt: number): void {
+    if (this.#isStopped) return;
+    const { clock } = this.#ctx;
+    const dueInMs = Math.max(0, sentAt + this.#leaseMs * INTERVAL - clock.steady());
+    this.#cancelNext = clock.after(dueInMs, () => {
+      this.#scheduleNext(clock.steady());
+      void this.prove();
+    });
+  }
+
+  async #attempt(sentAt: number): Promise<void> {
+    const read = await this.#read(this.#readUpTo);
+    this.#peerIds = read.peerIds;
+    this.#accept(read, { sentAt, path: 'proof' });
+    this.#ctx.metrics.proofRoundTrip.observe((this.#ctx.clock.steady() - sentAt) / 1000);
+  }
+
+  #read(since: string): Promise<ProofRead> {
+    const { id, startedAt, countSockets } = this.#parts.node;
+    const node = { id, startedAt, sockets: countSockets() };
+    return readProof(this.#db, { node, since });
+  }
+
+  async #askPeers(): Promise<void> {
+    const { clock, config, metrics } = this.#ctx;
+    const sentAt = clock.steady();
+    const answer = await this.#peers.ask(this.#peerIds, this.#readUpTo);
+    if (answer === 'no answer') return;
+    metrics.peerRoundTrip.observe((clock.steady() - sentAt) / 1000);
+    if (answer !== 'all cut off') this.#accept(answer, { sentAt, path: 'peer' });
+    else if (sentAt < this.#readAt + config.revocationGraceSeconds * 1000) {
+      // Through none of them can anything be committed; whatever was before is pushed, and heard.
+      this.#parts.lease.prove(sentAt);
+    }
+  }
+
+  #accept(read: PeerRead, { sentAt, path }: { sentAt: number; path: Path }): void {
+    if (this.#isStopped) return;
+    this.#parts.feed.learn(read.revocations, path);
+    if (BigInt(read.readUpTo) > BigInt(this.#readUpTo)) this.#readUpTo = read.readUpTo;
+    this.#readAt = Math.max(this.#readAt, sentAt);
+    this.#parts.lease.prove(sentAt);
+  }
+}
