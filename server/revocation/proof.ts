@@ -4,6 +4,7 @@ import { deleteNode, readProof, type ProofRead } from '../store/nodes.ts';
 import { forEachLiveRevocation, readOldestRunning } from '../store/revocations.ts';
 import type { Lease } from './lease.ts';
 import { Peers, type PeerRead } from './peers.ts';
+import { fromRow } from './revocation.ts';
 import type { Path, RevocationFeed } from './revocation-feed.ts';
 
 /** As parts of the lease: how often it is proven anew, and when a peer is asked for it. */
@@ -53,7 +54,13 @@ export class Proof {
   constructor(ctx: ProofContext, parts: ProofParts) {
     this.#ctx = ctx;
     this.#parts = parts;
-    this.#peers = new Peers(ctx, parts.node.id);
+    this.#peers = new Peers(ctx, parts.node.id, {
+      read: (since) => this.#read(since),
+      listOwn: (forMs) => parts.feed.listOwn(forMs),
+      learnOwn: (revocations) => {
+        parts.feed.learn(revocations, 'peer');
+      },
+    });
     this.#leaseMs = ctx.config.revocationLeaseSeconds * 1000;
     this.#db = openDatabase(parts.databaseUrl, CONNECTIONS, ATTEMPT_TIMEOUT_MS);
   }
@@ -61,13 +68,13 @@ export class Proof {
   /** Resolves when this node knows every revocation that was committed before the call. */
   async start(): Promise<void> {
     const { feed, lease } = this.#parts;
-    this.#peers.start((since) => this.#read(since));
+    this.#peers.start();
     lease.onChange({ onLapse: () => void this.prove(), onRegain: () => undefined });
     feed.start(() => void this.prove());
     const { clock, db } = this.#ctx;
     this.#readUpTo = await readOldestRunning(db);
     await forEachLiveRevocation(db, new Date(clock.now()), (batch) => {
-      feed.learn(batch, 'proof');
+      feed.learn(batch.map(fromRow), 'proof');
     });
     await this.#attempt(clock.steady());
     if (!lease.isHeld) throw new Error('PostgreSQL did not give a proof');
@@ -134,19 +141,20 @@ export class Proof {
   async #askPeers(): Promise<void> {
     const { clock, config, metrics } = this.#ctx;
     const sentAt = clock.steady();
-    const answer = await this.#peers.ask(this.#peerIds, this.#readUpTo);
+    const unread = { since: this.#readUpTo, forMs: sentAt - this.#readAt };
+    const answer = await this.#peers.ask(this.#peerIds, unread);
     if (answer === 'no answer') return;
     metrics.peerRoundTrip.observe((clock.steady() - sentAt) / 1000);
     if (answer !== 'all cut off') this.#accept(answer, { sentAt, path: 'peer' });
     else if (sentAt < this.#readAt + config.revocationGraceSeconds * 1000) {
-      // Through none of them can anything be committed; whatever was before is pushed, and heard.
+      // Through none of them can anything be committed, and what was before they have told.
       this.#parts.lease.prove(sentAt);
     }
   }
 
   #accept(read: PeerRead, { sentAt, path }: { sentAt: number; path: Path }): void {
     if (this.#isStopped) return;
-    this.#parts.feed.learn(read.revocations, path);
+    this.#parts.feed.learn(read.revocations.map(fromRow), path);
     if (BigInt(read.readUpTo) > BigInt(this.#readUpTo)) this.#readUpTo = read.readUpTo;
     this.#readAt = Math.max(this.#readAt, sentAt);
     this.#parts.lease.prove(sentAt);

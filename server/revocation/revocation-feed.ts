@@ -1,9 +1,9 @@
 import type { AppContext } from '../context.ts';
-import type { LiveRevocation } from '../store/revocations.ts';
 import { RevocationSet } from './revocation-set.ts';
-import { fromRow, revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
+import { revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
 
 const CHANNEL = 'medallion:revocations';
+const OWN_SLACK_SECONDS = 60;
 
 /** How a node learned of a revocation. */
 export type Path = 'push' | 'proof' | 'peer';
@@ -22,6 +22,7 @@ export class RevocationFeed {
   readonly #listeners: Listener[] = [];
   /** Messages on their way, which come back to us as to everybody. */
   readonly #own = new Set<string>();
+  readonly #published: { at: number; revocation: Revocation }[] = [];
   #onActed: (revocation: Revocation, sockets: number) => void = () => undefined;
 
   constructor(ctx: FeedContext) {
@@ -60,17 +61,33 @@ export class RevocationFeed {
   publish(revocation: Revocation): Promise<void> {
     const message = JSON.stringify(revocation);
     this.#own.add(message);
+    this.#keep(revocation);
     const told = this.#ctx.ephemeral.publish(CHANNEL, message);
     this.#act(revocation, 'push');
     return told.finally(() => this.#own.delete(message));
   }
 
   /** Acts on what was read, as far as it is news. */
-  learn(rows: readonly LiveRevocation[], path: Path): void {
-    for (const row of rows) {
-      const revocation = fromRow(row);
+  learn(revocations: readonly Revocation[], path: Path): void {
+    for (const revocation of revocations) {
       if (!this.#dead.has(revocation)) this.#act(revocation, path);
     }
+  }
+
+  /** What was revoked through this node in the last so many milliseconds. */
+  listOwn(forMs: number): Revocation[] {
+    const from = this.#ctx.clock.steady() - forMs;
+    return this.#published.filter(({ at }) => at >= from).map(({ revocation }) => revocation);
+  }
+
+  /** As long as a peer may have to be told of it: see `Peers`. */
+  #keep(revocation: Revocation): void {
+    const { clock, config } = this.#ctx;
+    const at = clock.steady();
+    const oldest = at - (config.revocationGraceSeconds + OWN_SLACK_SECONDS) * 1000;
+    const firstKept = this.#published.findIndex((each) => each.at >= oldest);
+    this.#published.splice(0, firstKept === -1 ? this.#published.length : firstKept);
+    this.#published.push({ at, revocation });
   }
 
   #receive(message: string): void {
