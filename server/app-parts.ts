@@ -27,6 +27,7 @@ import { Blacklist } from './revocation/blacklist.ts';
 import { Acknowledgements } from './revocation/acknowledgements.ts';
 import { Lease } from './revocation/lease.ts';
 import { Proof } from './revocation/proof.ts';
+import { openProofSource } from './revocation/proof-source.ts';
 import { RevocationFeed } from './revocation/revocation-feed.ts';
 import { openDatabase } from './store/database.ts';
 
@@ -80,10 +81,11 @@ function createRevocationParts(ctx: RevocationContext, databaseUrl: string) {
   const revocations = new RevocationFeed(ctx);
   const startedAt = new Date(ctx.clock.now());
   const node = { id: generateOpaqueToken(), startedAt, countSockets: () => 0 };
+  const source = openProofSource(databaseUrl, ctx);
   return {
     revocations,
     node,
-    proof: new Proof(ctx, { node, feed: revocations, lease: ctx.lease, databaseUrl }),
+    proof: new Proof(ctx, { node, feed: revocations, lease: ctx.lease, source }),
     acknowledgements: new Acknowledgements(ctx),
     blacklist: new Blacklist({ ...ctx, revocations }),
   };

@@ -1,19 +1,14 @@
 import type { AppContext } from '../context.ts';
-import { closeDatabase, openDatabase, type Database } from '../store/database.ts';
-import { deleteNode, readProof, type ProofRead } from '../store/nodes.ts';
-import { forEachLiveRevocation, readOldestRunning } from '../store/revocations.ts';
+import type { ProofRead } from '../store/nodes.ts';
 import type { Lease } from './lease.ts';
 import { Peers, type PeerRead } from './peers.ts';
+import type { ProofSource } from './proof-source.ts';
 import { fromRow } from './revocation.ts';
 import type { Path, RevocationFeed } from './revocation-feed.ts';
 
 /** As parts of the lease: how often it is proven anew, and when a peer is asked for it. */
 const INTERVAL = 0.4;
 const ASK_PEERS_AFTER = 0.1;
-/** An attempt that hangs is given up, so that its connection is replaced. */
-const ATTEMPT_TIMEOUT_MS = 2500;
-/** The second is for the attempt after one that hangs. */
-const CONNECTIONS = 2;
 
 export interface Node {
   readonly id: string;
@@ -22,13 +17,13 @@ export interface Node {
   countSockets: () => number;
 }
 
-type ProofContext = Pick<AppContext, 'config' | 'ephemeral' | 'db' | 'clock' | 'log' | 'metrics'>;
+type ProofContext = Pick<AppContext, 'config' | 'ephemeral' | 'clock' | 'log' | 'metrics'>;
 
 interface ProofParts {
   node: Node;
   feed: RevocationFeed;
   lease: Lease;
-  databaseUrl: string;
+  source: ProofSource;
 }
 
 /**
@@ -39,8 +34,6 @@ export class Proof {
   readonly #ctx: ProofContext;
   readonly #parts: ProofParts;
   readonly #peers: Peers;
-  /** Of its own: no request that hangs holds it up. */
-  readonly #db: Database;
   readonly #leaseMs: number;
   /** The oldest transaction that may still have been running when we last read. */
   #readUpTo = '0';
@@ -62,18 +55,16 @@ export class Proof {
       },
     });
     this.#leaseMs = ctx.config.revocationLeaseSeconds * 1000;
-    this.#db = openDatabase(parts.databaseUrl, CONNECTIONS, ATTEMPT_TIMEOUT_MS);
   }
 
   /** Resolves when this node knows every revocation that was committed before the call. */
   async start(): Promise<void> {
-    const { feed, lease } = this.#parts;
+    const { feed, lease, source } = this.#parts;
     this.#peers.start();
     lease.onChange({ onLapse: () => void this.prove(), onRegain: () => undefined });
     feed.start(() => void this.prove());
-    const { clock, db } = this.#ctx;
-    this.#readUpTo = await readOldestRunning(db);
-    await forEachLiveRevocation(db, new Date(clock.now()), (batch) => {
+    const { clock } = this.#ctx;
+    this.#readUpTo = await source.load((batch) => {
       feed.learn(batch.map(fromRow), 'proof');
     });
     await this.#attempt(clock.steady());
@@ -84,9 +75,9 @@ export class Proof {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelNext();
-    this.#parts.lease.stop();
-    await deleteNode(this.#db, this.#parts.node.id).catch(() => undefined);
-    await closeDatabase(this.#db);
+    const { lease, node, source } = this.#parts;
+    lease.stop();
+    await source.leave(node.id);
   }
 
   /** Proves now; where nobody can, the next time does. */
@@ -133,9 +124,9 @@ export class Proof {
   }
 
   #read(since: string): Promise<ProofRead> {
-    const { id, startedAt, countSockets } = this.#parts.node;
-    const node = { id, startedAt, sockets: countSockets() };
-    return readProof(this.#db, { node, since });
+    const { node, source } = this.#parts;
+    const { id, startedAt, countSockets } = node;
+    return source.read({ id, startedAt, sockets: countSockets() }, since);
   }
 
   async #askPeers(): Promise<void> {
