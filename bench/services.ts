@@ -96,6 +96,7 @@ export function medallionEnvironment(services: Services, smsUrl: string) {
     SMS_PROVIDER: 'webhook',
     SMS_WEBHOOK_URL: smsUrl,
     SMS_WEBHOOK_SECRET: randomBytes(32).toString('hex'),
+    MAX_SOCKETS_PER_USER: '20000',
     ...RAISED_LIMITS,
   };
 }
