@@ -74,6 +74,8 @@ describe('an editor', () => {
       [editor.userId, () => change(editor.userId, { roles: ['admin'] }, asEditor)],
       [viewer.userId, () => change(viewer.userId, { is_active: false }, asEditor)],
       [admin.userId, () => change(admin.userId, { suspended_until: soon }, asEditor)],
+      [admin.userId, () => change(admin.userId, { unlock: true }, asEditor)],
+      [viewer.userId, () => change(viewer.userId, { reset_password: true }, asEditor)],
       [admin.userId, () => erase(admin.userId, asEditor)],
     ];
     for (const [target, attempt] of tries) {

@@ -129,17 +129,49 @@ describe('POST /revocations', () => {
     await renew(app, next.refresh_token).expect(200);
   });
 
-  test('revokes a session and all that a user holds, as often as it is asked', async () => {
+  test('revokes a session and all that a user holds, as often as it is asked, each on record', async () => {
     const tokens = await signUpDriver();
     const { id } = tokens.user;
-    for (const target of [{ session_id: sessionOf(tokens) }, { user_id: id }, { user_id: id }]) {
-      await revoke(target, client.header).expect(200);
+    const given: unknown[] = [];
+    for (const target of [{ session_id: sessionOf(tokens) }, { user_id: id }]) {
+      const { body } = (await revoke(target, client.header).expect(200)) as {
+        body: { revocation_id: string };
+      };
+      given.push(body.revocation_id);
     }
     assertProblem(await whoAmI(other, tokens.access_token), REVOKED);
-    const [event, ...more] = await acts(id);
-    assert.deepEqual([event?.event_type, event?.actor], ['session_revoked', 'client:fraud']);
-    assert.equal((event?.details as { reason: string }).reason, 'fraud');
-    assert.deepEqual(more, []);
+    const events = await acts(id);
+    assert.deepEqual(
+      events.map(({ event_type, actor, details }) => [event_type, actor, details]),
+      [
+        ['session_revoked', 1, given[0]],
+        ['all_sessions_revoked', 0, given[1]],
+      ].map(([type, sessions_ended, revocation_id]) => [
+        type,
+        'client:fraud',
+        { reason: 'fraud', sessions_ended, revocation_id },
+      ]),
+    );
+  });
+
+  test('closes sockets for its own reason, whatever words it is asked with', async () => {
+    for (const reason of [
+      'stolen phone',
+      'logout_all',
+      'token_reuse',
+      'constructor',
+      '__proto__',
+    ]) {
+      const [one, all] = [await signUpDriver(), await signUpDriver()];
+      const [oneSocket, allSocket] = [
+        await connect(other.url, one.access_token),
+        await connect(app.url, all.access_token),
+      ];
+      await revoke({ session_id: sessionOf(one), reason }).expect(200);
+      await revoke({ user_id: all.user.id, reason }).expect(200);
+      assert.deepEqual(await oneSocket.closed, { code: 4500, reason: 'session_revoked' });
+      assert.deepEqual(await allSocket.closed, { code: 4501, reason: 'admin' });
+    }
   });
 
   test('what it revoked stays so on a node that starts later, with and without Redis knowing it', async () => {
@@ -154,7 +186,16 @@ describe('POST /revocations', () => {
 
   test('refuses what is no target', async () => {
     const jti = `${NOBODY}.1.${'A'.repeat(12)}`;
-    for (const body of [{ user_id: 2_000_000_000 }, { session_id: NOBODY }, { jti }]) {
+    const tokens = await signUpDriver();
+    const later = `${sessionOf(tokens)}.2.${'A'.repeat(12)}`;
+    const refreshJti = String(decodePart(tokens.refresh_token, 'payload').jti);
+    for (const body of [
+      { user_id: 2_000_000_000 },
+      { session_id: NOBODY },
+      { jti },
+      { jti: later },
+      { jti: refreshJti },
+    ]) {
       assertProblem(await revoke(body), { status: 404, code: 'not_found' });
     }
     for (const body of [

@@ -51,6 +51,8 @@ describe('one user', () => {
   test('that does not exist is not found, whatever the id', async () => {
     for (const id of [
       '2000000000',
+      '04',
+      '+4',
       '0',
       '-1',
       '1.5',
@@ -126,6 +128,9 @@ describe('the list of users', () => {
       'role=king',
       'is_active=perhaps',
       'limit=0',
+      'limit=0x10',
+      'limit=1e2',
+      'is_active=TRUE',
       'limit=201',
       'cursor=x',
       'cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwLjAwMFoiLCI5OTk5OTk5OTk5Il0',

@@ -21,9 +21,9 @@ const BAD_CLIENT = {
   detail: 'Unknown API client, or wrong secret',
 };
 
-function refusals(): Promise<{ actor: string | null; user_id: number | null }[]> {
+function refusals(): Promise<{ actor: null; details: object }[]> {
   return query(
-    "SELECT actor, user_id FROM audit_log WHERE event_type = 'api_client_refused' ORDER BY id",
+    "SELECT actor, details FROM audit_log WHERE event_type = 'api_client_refused' ORDER BY id",
   );
 }
 
@@ -64,8 +64,8 @@ describe('an API client', () => {
       assert.match(answer.get('www-authenticate') ?? '', /^Bearer .*, Basic realm="medallion"/);
     }
     const now = (await refusals()).slice(before.length);
-    const known = { actor: 'client:dispatch', user_id: null };
-    assert.deepEqual(now, [known, known, known, known, { actor: null, user_id: null }]);
+    const known = { actor: null, details: { claimed: 'dispatch' } };
+    assert.deepEqual(now, [known, known, known, known, { actor: null, details: {} }]);
   });
 
   test('is nobody elsewhere', async () => {

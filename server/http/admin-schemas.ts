@@ -3,7 +3,11 @@ import { ROLES } from '../config.ts';
 import type { User } from '../queries/users.ts';
 
 /** PostgreSQL's `integer`; another number is no user's. */
-export const userIdSchema = z.coerce.number().int().min(1).max(2_147_483_647);
+export const userIdSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/)
+  .transform(Number)
+  .pipe(z.int().max(2_147_483_647));
 
 /** What staff see of a user. */
 export const adminUserSchema = z.object({

@@ -22,7 +22,10 @@ const listRoute = route({
       .optional()
       .describe('A part of the phone number, the e-mail address or the username'),
     role: z.enum(ROLES).optional(),
-    is_active: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),
+    is_active: z
+      .enum(['true', 'false'])
+      .transform((text) => text === 'true')
+      .optional(),
   }),
   answer: z.object({ users: z.array(adminUserSchema), next_cursor: z.string().nullable() }),
   errors: [],

@@ -14,6 +14,9 @@ import { clientOf } from './client.ts';
 import { countUse, limitKeyOf, type CountRequest } from './rate-limit.ts';
 import { stateOf } from './request-state.ts';
 
+/** An id is not longer. */
+const MAX_TARGET_LENGTH = 32;
+
 interface StaffOptions {
   permission: string;
   count: CountRequest;
@@ -33,7 +36,10 @@ export function verifyStaff(ctx: AppContext, { permission, count }: StaffOptions
         : await authenticateClient(ctx, { req, res, credentials });
     stateOf(res).staff = staff;
     const route = `${req.method} ${stateOf(res).route ?? ''}`;
-    await assertPermitted(ctx, { staff, permission, route, client: clientOf(req, res) });
+    const { id } = req.params;
+    const target = typeof id === 'string' ? { target: id.slice(0, MAX_TARGET_LENGTH) } : {};
+    const client = clientOf(req, res);
+    await assertPermitted(ctx, { staff, permission, route, ...target, client });
     await assertSecondFactor(ctx, staff);
     next();
   };

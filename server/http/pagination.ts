@@ -28,7 +28,12 @@ function cursorSchema(id: z.ZodString) {
 /** @param id What the ids of the list look like. */
 export function pageQuerySchema(id: z.ZodString) {
   return z.strictObject({
-    limit: z.coerce.number().int().min(1).max(200).default(50),
+    limit: z
+      .string()
+      .regex(/^[1-9]\d{0,2}$/, 'Give a number from 1 to 200')
+      .transform(Number)
+      .pipe(z.int().max(200, 'Give a number from 1 to 200'))
+      .prefault('50'),
     cursor: cursorSchema(id).optional(),
   });
 }

@@ -88,6 +88,24 @@ export async function findSessionOwner(db: Db, sessionId: string): Promise<numbe
   return row?.userId ?? null;
 }
 
+/**
+ * Whose an access token can be by its jti: null where the session has had no such generation, or the jti is that of a
+ * refresh token.
+ */
+export async function findTokenOwner(
+  db: Db,
+  token: { sessionId: string; generation: number; jti: string },
+): Promise<number | null> {
+  const row = await selectOne<{ userId: number }>(
+    db,
+    `SELECT user_id AS "userId" FROM sessions
+     WHERE id = :sessionId AND generation >= :generation
+       AND NOT EXISTS (SELECT FROM refresh_tokens WHERE jti = :jti)`,
+    token,
+  );
+  return row?.userId ?? null;
+}
+
 /** Whether a session has not been ended. */
 export async function isSessionLive(
   db: Db,

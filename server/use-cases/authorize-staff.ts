@@ -39,26 +39,27 @@ export async function recordRefusedClient(
   { name, client }: { name: string; client: Client },
 ): Promise<void> {
   // A name that nobody has may be a secret that was typed in the wrong place.
-  const actor = ctx.apiClients.has(name) ? { client: name } : undefined;
-  await record(ctx, 'api_client_refused', { client, actor });
+  const details = ctx.apiClients.has(name) ? { claimed: name } : {};
+  await record(ctx, 'api_client_refused', { client, actor: undefined, details });
 }
 
 interface Demand {
   staff: Staff;
   permission: string;
-  /** For the record: what was asked for. */
+  /** For the record: what was asked for, and of whom or what. */
   route: string;
+  target?: string;
   client: Client;
 }
 
 /** @throws `insufficient_permissions`, which is put on record */
 export async function assertPermitted(ctx: AuditContext, demand: Demand): Promise<void> {
-  const { staff, permission, route, client } = demand;
+  const { staff, permission, route, target, client } = demand;
   if (staff.can(permission)) return;
   await record(ctx, 'permission_denied', {
     actor: staff.actor,
     client,
-    details: { permission, route },
+    details: { permission, route, ...(target !== undefined && { target }) },
   });
   throw new AppError('insufficient_permissions');
 }

@@ -58,6 +58,7 @@ export async function changeUser(ctx: ChangeUserContext, input: ChangeInput): Pr
       const before = await lockUser(trx, userId);
       if (before === null) throw new AppError('not_found');
       const after = applyTo(before, change);
+      assertMayManage(staff, { before: before.roles, after: after.roles });
       const consequences = await commitState(ctx, trx, { ...input, before, after });
       if (change.resetPassword === true) await startReset(ctx, trx, { ...input, user: after });
       if (change.unlock === true) await unlockUser(ctx, trx, { user: after, staff, client });
@@ -90,7 +91,6 @@ async function commitState(
   const now = new Date(ctx.clock.now());
   const events = describeChange(states, now);
   if (events.length === 0) return { end: null, roles: null };
-  assertMayManage(staff, { before: before.roles, after: after.roles });
   const isBarredNow = isBarred(after, now);
   if (isBarredNow || !after.roles.includes('admin')) await assertAnotherAdmin(ctx, trx, before);
   const end = isBarredNow ? await endAll(ctx, trx, states) : null;

@@ -1,4 +1,4 @@
-import { recordAudit, type Client } from '../audit.ts';
+import { recordAudit, type AuditEvent, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { parseJti } from '../crypto/jwt.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
@@ -10,7 +10,7 @@ import { revocationLifeMs } from '../revocation/revocation.ts';
 import { inTransaction, type Trx } from '../store/database.ts';
 import { listNodes } from '../store/nodes.ts';
 import { insertTokenRevocation } from '../store/revocations.ts';
-import { findSessionOwner } from '../store/sessions.ts';
+import { findSessionOwner, findTokenOwner } from '../store/sessions.ts';
 import { userExists } from '../store/users.ts';
 import type { Staff } from './authorize-staff.ts';
 
@@ -92,6 +92,7 @@ async function endAll(ctx: EndSessionsContext, userId: number, act: Act): Promis
     revocationId,
     details,
   });
+  if (ended.length === 0) await recordNothing(ctx, act, { type: 'all_sessions_revoked', userId });
   return ended.length;
 }
 
@@ -108,13 +109,34 @@ async function endOne(ctx: EndSessionsContext, sessionId: string, act: Act): Pro
     revocationId,
     details,
   });
+  if (ended.length === 0) {
+    await recordNothing(ctx, act, { type: 'session_revoked', userId, sessionId });
+  }
   return ended.length;
+}
+
+/** What had ended before is on record too, where a reason was given: whoever is given a revocation's id finds it. */
+async function recordNothing(
+  ctx: EndSessionsContext,
+  { staff, client, details }: Act,
+  event: Pick<AuditEvent, 'type' | 'userId' | 'sessionId'>,
+): Promise<void> {
+  if (!('reason' in details)) return;
+  await inTransaction(ctx.db, (trx) =>
+    recordAudit(ctx, trx, {
+      ...event,
+      at: new Date(ctx.clock.now()),
+      actor: staff.actor,
+      client,
+      details: { ...details, sessions_ended: 0 },
+    }),
+  );
 }
 
 /** The session goes on: whoever holds its refresh token gets another access token. */
 async function revokeToken(ctx: EndSessionsContext, jti: string, act: Act): Promise<void> {
-  const { sessionId } = parseJti(jti);
-  const userId = await findSessionOwner(ctx.db, sessionId);
+  const { sessionId, generation } = parseJti(jti);
+  const userId = await findTokenOwner(ctx.db, { sessionId, generation, jti });
   if (userId === null) throw new AppError('not_found');
   await inTransaction(ctx.db, (trx) => commitToken(ctx, trx, { userId, sessionId, jti, ...act }));
   await pushRevocation(ctx, {
