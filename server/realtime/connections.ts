@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 
 export const HEARTBEAT_SECONDS = 25;
 /** Closing thousands in one turn of the event loop would hold up everybody else. */
-const CLOSE_CHUNK = 200;
+const CLOSE_CHUNK = 50;
 /** Sockets of a node without a lease are closed after this, if it has none then. */
 const HOLD_MS = 300;
 
