@@ -8,6 +8,7 @@ import { generateOpaqueToken } from './crypto/opaque-token.ts';
 import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import { KnownCookies } from './ephemeral/known-cookies.ts';
+import { EventFeed } from './ephemeral/event-feed.ts';
 import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
 import { createLog } from './log.ts';
@@ -65,6 +66,7 @@ export function createParts(
     mails: createMailQueue({ config, secrets }, { log, clock, outbox, metrics }),
     lease,
     ...createRevocationParts({ ...shared, isDraining }, secrets.databaseUrl ?? ''),
+    events: new EventFeed({ ephemeral, log }),
     limiters: createLimiters(config, ephemeral),
     permissions: new RolePermissions(),
     apiClients: new Map(secrets.apiClients.map((client) => [client.name, client])),
@@ -86,7 +88,7 @@ function createRevocationParts(ctx: RevocationContext, databaseUrl: string) {
     revocations,
     node,
     proof: new Proof(ctx, { node, feed: revocations, lease: ctx.lease, source }),
-    acknowledgements: new Acknowledgements(ctx),
+    acknowledgements: new Acknowledgements(ctx, node.id),
     blacklist: new Blacklist({ ...ctx, revocations }),
   };
 }

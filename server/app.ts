@@ -9,6 +9,7 @@ import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { Connections } from './realtime/connections.ts';
+import { keepPresence } from './realtime/presence.ts';
 import { createGateway } from './realtime/gateway.ts';
 import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/messages.ts';
 import { closeDatabase, migrate } from './store/database.ts';
@@ -80,7 +81,7 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
     });
     const { bootstrapAdmin: admin } = settings.secrets;
     if (admin !== null) await bootstrapAdmin(context, admin);
-    context.acknowledgements.start(context.revocations, context.node);
+    context.acknowledgements.start(context.revocations);
     await context.proof.start();
     if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
       context.log.warn('redis is not reached yet, starting without it');
@@ -108,6 +109,13 @@ function assemble(context: AppContext, { routers, messages }: Extended) {
   const connections = new Connections(context);
   context.node.countSockets = () => connections.size;
   context.revocations.onRevocation((revocation) => connections.revoke(revocation));
+  context.events.start(
+    (event) => connections.deliver(event),
+    ({ event_id, sent_at }, sockets) => {
+      context.acknowledgements.tell(event_id, { sockets, since: sent_at });
+    },
+  );
+  const stopPresence = keepPresence(context, connections);
   const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
   server.on('clientError', refuseBrokenRequest);
   server.on('upgrade', createGateway({ ctx: context, connections, messages }));
@@ -122,6 +130,7 @@ function assemble(context: AppContext, { routers, messages }: Extended) {
   });
   const stop = async () => {
     stopCleanup();
+    stopPresence();
     const closed = closeServer(server);
     await connections.closeAll('draining');
     await closed;

@@ -52,6 +52,7 @@ export const AUDIT_EVENTS = {
   permission_denied: 'warning',
   api_client_refused: 'warning',
   audit_log_exported: 'warning',
+  event_pushed: 'info',
   account_deletion_failed: 'warning',
   account_deleted: 'warning',
 } as const satisfies Record<string, Severity>;

@@ -7,6 +7,7 @@ import type { EncryptionKeys } from './crypto/encryption.ts';
 import type { PasswordHasher } from './crypto/password-hash.ts';
 import type { PhoneKeys } from './crypto/phone-tokens.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
+import type { EventFeed } from './ephemeral/event-feed.ts';
 import type { KnownCookies } from './ephemeral/known-cookies.ts';
 import type { Log } from './log.ts';
 import type { MailQueue } from './messaging/mail-queue.ts';
@@ -57,6 +58,8 @@ export interface AppContext extends TokenKeys {
   lease: Lease;
   proof: Proof;
   acknowledgements: Acknowledgements;
+  /** Carries what is pushed to sockets to every node. */
+  events: EventFeed;
   node: Node;
   limiters: Limiters;
   /** What each role may do. */

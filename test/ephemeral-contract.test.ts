@@ -101,6 +101,18 @@ for (const [name, { store, passShortLife }] of Object.entries(CANDIDATES)) {
       assert.ok(isNear(await store.ttlMs(key), 10_000));
     });
 
+    test('counts who was seen since a moment, each once, and forgets the others', async () => {
+      const key = newKey();
+      const lived = { ttlMs: 60_000 };
+      assert.equal(await store.countSeen(key, 0), 0);
+      await store.see(key, ['1', '2'], { at: 1_000_000, ...lived });
+      await store.see(key, ['2', '3'], { at: 1_010_000, ...lived });
+      assert.equal(await store.countSeen(key, 999_999), 3);
+      assert.equal(await store.countSeen(key, 1_000_000), 2);
+      await store.see(key, ['4'], { at: 1_060_000, ...lived });
+      assert.equal(await store.countSeen(key, 0), 3);
+    });
+
     test('raises a number, never lowers it, and leaves what is no number', async () => {
       const key = newKey();
       await store.raise(key, 2, 60_000);

@@ -31,6 +31,8 @@ const LINES: Record<string, Line> = {
   [`delete /users/${ID}/sessions`]: { permission: 'sessions:write', roles: WRITERS, status: 404 },
   [`delete /sessions/${ID}`]: { permission: 'sessions:write', roles: WRITERS, status: 404 },
   'post /revocations': { permission: 'sessions:write', roles: WRITERS, status: 404 },
+  'get /realtime': { permission: 'realtime:read', roles: READERS, status: 200 },
+  'post /realtime/events': { permission: 'realtime:write', roles: ['admin'], status: 200 },
   'get /audit-log': { permission: 'audit:read', roles: READERS, status: 200 },
 };
 

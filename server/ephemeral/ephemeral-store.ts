@@ -66,6 +66,10 @@ export interface EphemeralStore {
   decrement(key: string): Promise<void>;
   /** What is left of a key's life; null where there is no such key. */
   ttlMs(key: string): Promise<number | null>;
+  /** Notes members of a key as seen at a moment. The key lives `ttlMs` from then, and forgets who was seen before that. */
+  see(key: string, members: readonly string[], seen: { at: number; ttlMs: number }): Promise<void>;
+  /** How many members of a key were seen after a moment. */
+  countSeen(key: string, since: number): Promise<number>;
   createLimiter(options: LimiterOptions): Limiter;
   publish(channel: string, message: string): Promise<void>;
   /** Hears what any node publishes, this one included, whenever the store can be reached. */

@@ -19,6 +19,7 @@ const SWEEP_INTERVAL_MS = 30_000;
 /** The ephemeral store of a single node: what Redis is to several, lost when the process ends. */
 export class MemoryStore implements EphemeralStore {
   readonly #entries = new Map<string, Entry>();
+  readonly #seen = new Map<string, Map<string, number>>();
   readonly #channels = new EventEmitter();
   readonly #clock: Clock;
   #cancelSweep: () => void;
@@ -91,6 +92,23 @@ export class MemoryStore implements EphemeralStore {
   ttlMs(key: string): Promise<number | null> {
     const entry = this.#find(key);
     return Promise.resolve(entry === null ? null : entry.expiresAt - this.#clock.now());
+  }
+
+  see(
+    key: string,
+    members: readonly string[],
+    { at, ttlMs }: { at: number; ttlMs: number },
+  ): Promise<void> {
+    const seen = this.#seen.get(key) ?? new Map<string, number>();
+    for (const member of members) seen.set(member, at);
+    for (const [member, when] of seen) if (when <= at - ttlMs) seen.delete(member);
+    this.#seen.set(key, seen);
+    return Promise.resolve();
+  }
+
+  countSeen(key: string, since: number): Promise<number> {
+    const times = [...(this.#seen.get(key)?.values() ?? [])];
+    return Promise.resolve(times.filter((when) => when > since).length);
   }
 
   createLimiter(options: LimiterOptions): Limiter {

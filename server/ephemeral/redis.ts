@@ -130,6 +130,25 @@ export class RedisStore implements EphemeralStore {
     return left < 0 ? null : left;
   }
 
+  async see(
+    key: string,
+    members: readonly string[],
+    { at, ttlMs }: { at: number; ttlMs: number },
+  ): Promise<void> {
+    const scored = members.flatMap((member) => [at, member]);
+    await this.#guard(() =>
+      Promise.all([
+        this.#client.zadd(key, ...scored),
+        this.#client.zremrangebyscore(key, '-inf', at - ttlMs),
+        this.#client.pexpire(key, Math.ceil(ttlMs)),
+      ]),
+    );
+  }
+
+  countSeen(key: string, since: number): Promise<number> {
+    return this.#guard(() => this.#client.zcount(key, `(${since}`, '+inf'));
+  }
+
   createLimiter(options: LimiterOptions): Limiter {
     return createLimiter(options, {
       createCounter: ({ name, points, seconds }) =>

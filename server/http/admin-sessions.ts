@@ -109,9 +109,9 @@ const revokeRoute = route({
     return {
       revocation_id: revoked.revocationId,
       committed_at: revoked.committedAt.toISOString(),
-      nodes: revoked.acknowledged.map(({ nodeId, socketsClosed, acknowledgedInMs }) => ({
+      nodes: revoked.acknowledged.map(({ nodeId, sockets, acknowledgedInMs }) => ({
         node_id: nodeId,
-        sockets_closed: socketsClosed,
+        sockets_closed: sockets,
         acknowledged_in_ms: acknowledgedInMs,
       })),
       pending_nodes: revoked.pendingNodeIds,

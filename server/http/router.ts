@@ -6,6 +6,7 @@ import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
 import { accountRoutes } from './accounts.ts';
 import { adminAuditLogRoute } from './admin-audit-log.ts';
+import { adminRealtimeRoutes } from './admin-realtime.ts';
 import { adminSessionRoutes } from './admin-sessions.ts';
 import { adminUserRoutes } from './admin-users.ts';
 import { cookieRoutes } from './cookie-sessions.ts';
@@ -72,7 +73,12 @@ function surfaces(ctx: AppContext): Surface[] {
       path: '/api/admin',
       tag: 'Staff',
       kind: 'account',
-      routes: [...adminUserRoutes(ctx.config), ...adminSessionRoutes, adminAuditLogRoute],
+      routes: [
+        ...adminUserRoutes(ctx.config),
+        ...adminSessionRoutes,
+        ...adminRealtimeRoutes,
+        adminAuditLogRoute,
+      ],
     },
     { path: '/api/v1/auth', tag: 'Browsers', kind: 'cookie', routes: cookieRoutes },
   ];

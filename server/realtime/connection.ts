@@ -41,6 +41,11 @@ export class Connection {
     return this.#gatedFor;
   }
 
+  /** Whether its handshake has been answered. */
+  get isOpen(): boolean {
+    return this.#webSocket !== null;
+  }
+
   attach(webSocket: WebSocket, transport: Duplex): void {
     this.#webSocket = webSocket;
     this.#transport = transport;

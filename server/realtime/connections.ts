@@ -1,12 +1,13 @@
 import { repeat } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { sessionsOf, type Revocation } from '../revocation/revocation.ts';
+import type { PushedEvent } from '../use-cases/push-event.ts';
 import type { CloseReason } from './close-codes.ts';
 import type { Connection } from './connection.ts';
 
 export const HEARTBEAT_SECONDS = 25;
-/** Closing thousands in one turn of the event loop would hold up everybody else. */
-const CLOSE_CHUNK = 50;
+/** To write to thousands in one turn of the event loop would hold up everybody else. */
+const CHUNK = 50;
 /** Sockets of a node without a lease are closed after this, if it has none then. */
 const HOLD_MS = 300;
 
@@ -29,6 +30,8 @@ export class Connections {
   readonly #metrics: ConnectionsContext['metrics'];
   readonly #stopHeartbeat: () => void;
   #cancelLapse: () => void = () => undefined;
+  #onArrival: (userId: number) => void = () => undefined;
+  #delivered = Promise.resolve();
   #beat = 0;
   #joined = 0;
 
@@ -74,6 +77,7 @@ export class Connections {
     this.#members.set(connection, { slice, cancelExpiry });
     slice.add(connection);
     addTo(this.#bySession, sessionId, connection);
+    if (!this.#byUser.has(userId)) this.#onArrival(userId);
     addTo(this.#byUser, userId, connection);
   }
 
@@ -123,6 +127,32 @@ export class Connections {
     return this.#slices[index % HEARTBEAT_SECONDS] ?? new Set();
   }
 
+  /** Hands an event to those it is for, each in the order in which events come; tells how many they are. */
+  deliver({ to, event, data }: PushedEvent): number {
+    const connections =
+      'user_id' in to
+        ? [...(this.#byUser.get(to.user_id) ?? [])]
+        : [...this.#members.keys()].filter(({ principal }) => principal.role === to.role);
+    const served = connections.filter(({ gatedFor, isOpen }) => isOpen && gatedFor === null);
+    // One event after the other, though each may take many turns of the loop.
+    this.#delivered = this.#delivered.then(() =>
+      inChunks(served, (connection) => {
+        connection.send({ type: 'event', event, data });
+      }),
+    );
+    return served.length;
+  }
+
+  /** Who holds a socket here. */
+  userIds(): number[] {
+    return [...this.#byUser.keys()];
+  }
+
+  /** @param listener Is told of each user whose first socket here it is. */
+  onArrival(listener: (userId: number) => void): void {
+    this.#onArrival = listener;
+  }
+
   #pingNextSlice(): void {
     for (const connection of this.#sliceOf(this.#beat++)) {
       if (connection.isAlive) connection.ping();
@@ -131,12 +161,19 @@ export class Connections {
   }
 }
 
-async function closeInChunks(connections: Connection[], reason: CloseReason): Promise<void> {
-  for (let start = 0; start < connections.length; start += CLOSE_CHUNK) {
+function closeInChunks(connections: Connection[], reason: CloseReason): Promise<void> {
+  return inChunks(connections, (connection) => {
+    connection.close(reason);
+  });
+}
+
+async function inChunks(
+  connections: Connection[],
+  act: (connection: Connection) => void,
+): Promise<void> {
+  for (let start = 0; start < connections.length; start += CHUNK) {
     if (start > 0) await new Promise((resolve) => setImmediate(resolve));
-    for (const connection of connections.slice(start, start + CLOSE_CHUNK)) {
-      connection.close(reason);
-    }
+    for (const connection of connections.slice(start, start + CHUNK)) act(connection);
   }
 }
 

@@ -1,28 +1,30 @@
 import { z } from 'zod';
 import type { AppContext } from '../context.ts';
 import type { RevocationFeed } from './revocation-feed.ts';
-import type { Node } from './proof.ts';
 
 const CHANNEL = 'medallion:acknowledgements';
 
 const messageSchema = z.object({
-  revocation_id: z.string(),
+  /** Of a revocation or of an event. */
+  id: z.string(),
   node_id: z.string(),
-  sockets_closed: z.int(),
-  committed_at: z.iso.datetime(),
+  sockets: z.int(),
+  /** When it was committed, or sent. */
+  since: z.iso.datetime(),
 });
 
 type Message = z.infer<typeof messageSchema>;
 
-/** That a node has acted on a revocation: nothing of it is served there any more. */
+/** That a node has acted: nothing of the revocation is served there any more, or all of its sockets have the event. */
 export interface Acknowledgement {
   nodeId: string;
-  socketsClosed: number;
-  /** Milliseconds from the commit until it was heard of here. */
+  /** How many sockets it closed, or reached. */
+  sockets: number;
+  /** Milliseconds from the commit, or the sending, until it was heard of here. */
   acknowledgedInMs: number;
 }
 
-/** What is heard of one revocation, from the moment it was asked for. */
+/** What is heard of one revocation or event, from the moment it was asked for. */
 export interface Hearing {
   /** Who has acted by the time that all of these nodes have, or this time is over. */
   outcome: (
@@ -37,32 +39,41 @@ interface Listener {
   onHeard: () => void;
 }
 
-/** Tells the other nodes what this one has acted on, and hears what they have, where somebody waits for it. */
+/** Tells the other nodes what this one has done, and hears what they have, where somebody waits for it. */
 export class Acknowledgements {
   readonly #ctx: Pick<AppContext, 'ephemeral' | 'clock' | 'log'>;
+  readonly #nodeId: string;
   readonly #listeners = new Map<string, Listener>();
 
-  constructor(ctx: Pick<AppContext, 'ephemeral' | 'clock' | 'log'>) {
+  constructor(ctx: Pick<AppContext, 'ephemeral' | 'clock' | 'log'>, nodeId: string) {
     this.#ctx = ctx;
+    this.#nodeId = nodeId;
   }
 
-  start(feed: RevocationFeed, node: Node): void {
+  start(feed: RevocationFeed): void {
     this.#ctx.ephemeral.subscribe(CHANNEL, {
       onMessage: (text) => {
         this.#receive(text);
       },
       onSubscribed: () => undefined,
     });
-    feed.onActed(({ revocation_id, committed_at }, sockets_closed) => {
+    feed.onActed(({ revocation_id, committed_at }, sockets) => {
       if (revocation_id === undefined || committed_at === undefined) return;
-      this.#tell({ revocation_id, node_id: node.id, sockets_closed, committed_at });
+      this.tell(revocation_id, { sockets, since: committed_at });
     });
   }
 
-  /** Begins to listen; call it before the revocation is committed. */
-  listen(revocationId: string): Hearing {
+  /** Tells everybody, this node's own listeners first. */
+  tell(id: string, done: Pick<Message, 'sockets' | 'since'>): void {
+    const message = { id, node_id: this.#nodeId, ...done };
+    this.#hear(message);
+    this.#ctx.ephemeral.publish(CHANNEL, JSON.stringify(message)).catch(() => undefined);
+  }
+
+  /** Begins to listen; call it before the revocation is committed, or the event sent. */
+  listen(id: string): Hearing {
     const listener: Listener = { heard: new Map(), onHeard: () => undefined };
-    this.#listeners.set(revocationId, listener);
+    this.#listeners.set(id, listener);
     return {
       outcome: async (nodeIds, waitMs) => {
         await this.#untilHeard(listener, nodeIds, waitMs);
@@ -72,7 +83,7 @@ export class Acknowledgements {
           pending: nodeIds.filter((id) => !heard.has(id)),
         };
       },
-      stop: () => this.#listeners.delete(revocationId),
+      stop: () => this.#listeners.delete(id),
     };
   }
 
@@ -89,11 +100,6 @@ export class Acknowledgements {
     });
   }
 
-  #tell(message: Message): void {
-    this.#hear(message);
-    this.#ctx.ephemeral.publish(CHANNEL, JSON.stringify(message)).catch(() => undefined);
-  }
-
   #receive(text: string): void {
     try {
       this.#hear(messageSchema.parse(JSON.parse(text)));
@@ -102,11 +108,11 @@ export class Acknowledgements {
     }
   }
 
-  #hear({ revocation_id, node_id: nodeId, sockets_closed, committed_at }: Message): void {
-    const listener = this.#listeners.get(revocation_id);
+  #hear({ id, node_id: nodeId, sockets, since }: Message): void {
+    const listener = this.#listeners.get(id);
     if (listener === undefined || listener.heard.has(nodeId)) return;
-    const acknowledgedInMs = Math.max(0, this.#ctx.clock.now() - Date.parse(committed_at));
-    listener.heard.set(nodeId, { nodeId, socketsClosed: sockets_closed, acknowledgedInMs });
+    const acknowledgedInMs = Math.max(0, this.#ctx.clock.now() - Date.parse(since));
+    listener.heard.set(nodeId, { nodeId, sockets, acknowledgedInMs });
     listener.onHeard();
   }
 }

@@ -42,6 +42,7 @@ const ADMIN_BODIES: Record<string, object> = {
     username: newAccount().username,
   },
   ['/users/' + 'A'.repeat(22)]: {},
+  '/realtime/events': { to: { user_id: 2_000_000_000 }, event: 'ride_offered' },
   '/revocations': { session_id: 'A'.repeat(22), reason: 'x' },
 };
 

@@ -37,6 +37,13 @@ export function provokeStaff(app: TestApp) {
       return change(scene, { suspended_until: null });
     },
     user_unlocked: (scene) => change(scene, { unlock: true }),
+    event_pushed: async ({ person, mark }) => {
+      const admin = await signUpAs(app, 'admin');
+      const body = { to: { user_id: person.userId }, event: 'ride_offered', data: { ride: 7 } };
+      const request = app.request.post('/api/admin/realtime/events').send(body);
+      await mark(request.set(bearer(admin.access_token))).expect(200);
+      return { userId: person.userId, sessionId: null };
+    },
     token_revoked: async ({ person, mark }) => {
       const admin = await signUpAs(app, 'admin');
       const tokens = await logIn(app, person);

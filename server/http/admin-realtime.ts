@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { ROLES } from '../config.ts';
+import { listNodes } from '../queries/nodes.ts';
+import { countOnline } from '../use-cases/count-online.ts';
+import { pushEvent } from '../use-cases/push-event.ts';
+import { route, type Route } from './route.ts';
+
+const stateRoute = route({
+  method: 'get',
+  path: '/realtime',
+  summary: 'The nodes, the sockets that each holds, and how many users are online',
+  auth: 'staff',
+  permission: 'realtime:read',
+  answer: z.object({
+    nodes: z.array(
+      z.object({ node_id: z.string(), sockets: z.int(), started_at: z.iso.datetime() }),
+    ),
+    sockets: z.int(),
+    users_online: z.int(),
+  }),
+  errors: [],
+  handle: async (ctx) => {
+    const [nodes, usersOnline] = await Promise.all([listNodes(ctx.db), countOnline(ctx)]);
+    return {
+      nodes: nodes.map(({ id, sockets, startedAt }) => ({
+        node_id: id,
+        sockets,
+        started_at: startedAt.toISOString(),
+      })),
+      sockets: nodes.reduce((sum, { sockets }) => sum + sockets, 0),
+      users_online: usersOnline,
+    };
+  },
+});
+
+const recipient = z.union([
+  z.strictObject({ user_id: z.int().min(1).max(2_147_483_647) }),
+  z.strictObject({ role: z.enum(ROLES) }),
+]);
+
+const pushRoute = route({
+  method: 'post',
+  path: '/realtime/events',
+  summary: 'Push an event to all sockets of a user, or of all who act in a role',
+  auth: 'staff',
+  permission: 'realtime:write',
+  body: z.strictObject({
+    to: recipient,
+    event: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/, 'Use small letters, digits and _ . -'),
+    data: z.json().default(null),
+  }),
+  answer: z.object({
+    event_id: z.string(),
+    sockets_reached: z.int(),
+    nodes: z.array(z.object({ node_id: z.string(), sockets_reached: z.int() })),
+    pending_nodes: z.array(z.string()).describe('Not heard of within a second'),
+  }),
+  errors: [],
+  handle: async (ctx, { body, principal, client }) => {
+    const { to, event, data } = body;
+    const pushed = await pushEvent(ctx, { to, event, data, staff: principal, client });
+    const { eventId, delivered, pendingNodeIds } = pushed;
+    return {
+      event_id: eventId,
+      sockets_reached: delivered.reduce((sum, { sockets }) => sum + sockets, 0),
+      nodes: delivered.map(({ nodeId, sockets }) => ({
+        node_id: nodeId,
+        sockets_reached: sockets,
+      })),
+      pending_nodes: pendingNodeIds,
+    };
+  },
+});
+
+/** The live sockets of all nodes. */
+export const adminRealtimeRoutes: Route[] = [stateRoute, pushRoute];
