@@ -1,11 +1,11 @@
-import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts';
+import { openEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts';
 
-/** The database that the server would use: `DATABASE_URL`, else the embedded one, started if need be. */
+/** The database that the server would use: `DATABASE_URL`, else the embedded one: that of a server that runs, or started. */
 export async function openDatabaseUrl(): Promise<{ url: string; release: () => Promise<void> }> {
   loadDotEnv();
   const { DATABASE_URL: url = '', DATA_DIR: directory = '.data' } = process.env;
   if (url !== '') return { url, release: () => Promise.resolve() };
-  const postgres = await startEmbeddedPostgres({ directory, log: console.log });
+  const postgres = await openEmbeddedPostgres({ directory, log: console.log });
   return { url: postgres.url, release: postgres.stop };
 }
 

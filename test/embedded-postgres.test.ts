@@ -19,6 +19,7 @@ import { after, afterEach, beforeEach, test } from 'node:test';
 import { Client } from 'pg';
 
 import {
+  openEmbeddedPostgres,
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from '../server/embedded/embedded-postgres.ts';
@@ -139,6 +140,14 @@ test('refuses a second server on the directory, and leaves the first alone', asy
     message: `Another Medallion server is using ${directory}.`,
   });
   assert.deepEqual(await query(first.url, 'select 1'), [1]);
+});
+
+test('is used by a command beside the server, which leaves it running', async () => {
+  const server = await start();
+  const command = await openEmbeddedPostgres({ directory, log: () => undefined });
+  assert.equal(command.url, server.url);
+  await command.stop();
+  assert.deepEqual(await query(server.url, 'select 1'), [1]);
 });
 
 test('lets one of two servers have it that start on a new directory at the same moment', async () => {

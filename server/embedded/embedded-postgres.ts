@@ -56,10 +56,10 @@ const IS_PASSING = /could not bind|"postmaster\.pid" already exists|memory block
 export async function startEmbeddedPostgres(options: ClusterOptions): Promise<EmbeddedPostgres> {
   const cluster = await openCluster(options);
   const { postmaster, owner, adopted } = await becomeOwner(cluster);
-  const { pid, port } = postmaster;
+  const { pid } = postmaster;
   if (adopted) options.log(`Took over PostgreSQL (process ${pid}) from a server that was killed.`);
   return {
-    url: `postgres://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/${DATABASE}`,
+    url: urlOf(cluster, postmaster),
     adopted,
     stop: async () => {
       await endPostmaster(pid, cluster.dataDirectory);
@@ -67,6 +67,32 @@ export async function startEmbeddedPostgres(options: ClusterOptions): Promise<Em
     },
     killNow: () => void signalPostmaster(pid, cluster.dataDirectory, 'SIGQUIT'),
   };
+}
+
+/** The same for a command beside the server: what a live server runs for this directory is used, and left running. */
+export async function openEmbeddedPostgres(
+  options: ClusterOptions,
+): Promise<Pick<EmbeddedPostgres, 'url' | 'stop'>> {
+  try {
+    return await startEmbeddedPostgres(options);
+  } catch (error) {
+    if (!(error instanceof InUse)) throw error;
+    return { url: error.url, stop: () => Promise.resolve() };
+  }
+}
+
+/** A live server owns the directory. */
+class InUse extends Error {
+  readonly url: string;
+
+  constructor(cluster: Cluster, postmaster: Postmaster) {
+    super(`Another Medallion server is using ${dirname(cluster.logFile)}.`);
+    this.url = urlOf(cluster, postmaster);
+  }
+}
+
+function urlOf({ password }: Cluster, { port }: Postmaster): string {
+  return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
 }
 
 async function becomeOwner(cluster: Cluster): Promise<Connected> {
@@ -91,7 +117,7 @@ async function claim(cluster: Cluster, { owner, postmaster }: Connected): Promis
     throw error;
   }
   await owner.end();
-  throw new Error(`Another Medallion server is using ${dirname(cluster.logFile)}.`);
+  throw new InUse(cluster, postmaster);
 }
 
 async function adopt(cluster: Cluster): Promise<Connected | null> {
