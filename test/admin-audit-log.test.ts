@@ -3,7 +3,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
-import { register, signUp } from './support/accounts.ts';
+import { logIn, register, signUp } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
 import { query } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
@@ -110,6 +110,27 @@ describe('the audit log of all users', () => {
       code: 'insufficient_permissions',
     });
   });
+});
+
+test('the own log of a user shows what staff did, and nothing of who they are or why', async () => {
+  const rider = await signUp(app);
+  const admin = await signUpAs(app, 'admin');
+  const body = { user_id: rider.user.id, reason: 'suspected fraud' };
+  await app.request
+    .post('/api/admin/revocations')
+    .set(bearer(admin.access_token))
+    .send(body)
+    .expect(200);
+  const { access_token } = await logIn(app, rider);
+  const answer = await app.request
+    .get('/api/auth/audit-log?event_type=all_sessions_revoked')
+    .set(bearer(access_token))
+    .expect(200);
+  const { events } = answer.body as { events: Record<string, unknown>[] };
+  assert.deepEqual(
+    events.map(({ ip, user_agent, details, actor }) => [ip, user_agent, details, actor]),
+    [[null, null, {}, undefined]],
+  );
 });
 
 describe('an export of the audit log', () => {

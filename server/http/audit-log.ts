@@ -52,7 +52,7 @@ export const auditLogRoute = route({
       limit: query.limit + 1,
     });
     const { items, nextCursor } = toPage(found, query.limit);
-    return { events: items.map(toEventAnswer), next_cursor: nextCursor };
+    return { events: items.map(toOwnEvent), next_cursor: nextCursor };
   },
 });
 
@@ -70,6 +70,13 @@ export function toAuditFilters(query: z.output<typeof auditQuerySchema>): AuditF
 
 export function toAdminEvent(event: AuditListItem): z.input<typeof adminEventSchema> {
   return { ...toEventAnswer(event), user_id: event.userId, actor: event.actor };
+}
+
+/** Where staff sit, and what they noted, is not for the person whom they acted on. */
+function toOwnEvent(event: AuditListItem): z.input<typeof eventSchema> {
+  const answer = toEventAnswer(event);
+  if (event.actor === null) return answer;
+  return { ...answer, ip: null, user_agent: null, device_id: null, request_id: null, details: {} };
 }
 
 function toEventAnswer(event: AuditListItem): z.input<typeof eventSchema> {
