@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { MemoryStore } from '../server/ephemeral/memory.ts';
-import { Peers, type PeerRead } from '../server/revocation/peers.ts';
+import { Peers } from '../server/revocation/peers.ts';
 import type { Revocation } from '../server/revocation/revocation.ts';
+import type { ProofRead } from '../server/store/nodes.ts';
 import { atEnd } from './support/teardown.ts';
 import { TestClock } from './support/test-clock.ts';
 
 const clock = new TestClock();
 const log = pino({ level: 'silent' });
-const UNREAD = { since: '700', forMs: 3000 };
-const READ: PeerRead = { revocations: [], readUpTo: '742' };
+const WANTED = { since: '700', readMsAgo: 3000 };
+const READ: ProofRead = { revocations: [], readUpTo: '742', peerIds: [] };
 
 function revocationOf(sessionId: string): Revocation {
   return {
@@ -23,42 +24,40 @@ function revocationOf(sessionId: string): Revocation {
   };
 }
 
+type State = 'reads' | 'cut off' | 'dead';
+
 /** Nodes on one store: those whose read answers, and those that PostgreSQL does not answer. */
-function setUp(reads: Record<string, 'reads' | 'cut off' | 'dead'>) {
+function setUp(peers: Record<string, State>, { known = Object.keys(peers) } = {}) {
   const ephemeral = new MemoryStore(clock);
   atEnd(() => ephemeral.close());
   const asked: string[] = [];
-  const told: { forMs: number }[] = [];
-  for (const [id, state] of Object.entries(reads)) {
-    if (state === 'dead') continue;
+  const open = (id: string, state: State) => {
     const peer = new Peers({ ephemeral, clock, log }, id, {
       read: (since) => {
         asked.push(`${id} ${since}`);
         return state === 'reads' ? Promise.resolve(READ) : Promise.reject(new Error('away'));
       },
-      listOwn: (forMs) => {
-        told.push({ forMs });
-        return [revocationOf(`of ${id}`)];
-      },
-      learnOwn: () => undefined,
+      heardWithin: (ms) => (ms >= WANTED.readMsAgo ? [revocationOf(`by ${id}`)] : []),
+      peerIds: () => Object.keys(peers),
     });
     peer.start();
-  }
-  const learned: string[] = [];
-  const asker = new Peers({ ephemeral, clock, log }, 'asker', {
-    read: () => assert.fail('nobody asks the one that asks'),
-    listOwn: () => [],
-    learnOwn: (revocations) => {
-      learned.push(...revocations.flatMap(({ session_ids }) => session_ids));
-    },
-  });
-  asker.start();
-  return { ask: () => asker.ask(Object.keys(reads), UNREAD), asked, told, learned };
+    return peer;
+  };
+  for (const [id, state] of Object.entries(peers)) if (state !== 'dead') open(id, state);
+  const asker = open('asker', 'cut off');
+  return { ask: () => asker.ask(known, WANTED), asked };
+}
+
+/** What an answer says: who read, what the cut off had heard, or that nobody could tell. */
+function told(answer: Awaited<ReturnType<Peers['ask']>>): unknown {
+  if (answer === 'no answer') return answer;
+  if ('readUpTo' in answer) return answer.readUpTo;
+  return answer.heard.flatMap(({ session_ids }) => session_ids).sort();
 }
 
 test('a peer that can reads for the node that asks, and no more than two are asked', async () => {
   const { ask, asked } = setUp({ a: 'reads', b: 'reads', c: 'reads', d: 'reads' });
-  assert.deepEqual(await ask(), READ);
+  assert.equal(told(await ask()), READ.readUpTo);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(asked.length, 2);
   assert.ok(asked.every((each) => each.endsWith(' 700')));
@@ -73,15 +72,18 @@ test('questions at once are answered by one read of each peer', async () => {
 
 test('all are asked where the first are cut off too, and one that reads is enough', async () => {
   const { ask, asked } = setUp({ a: 'cut off', b: 'cut off', c: 'cut off', d: 'reads' });
-  for (let round = 0; round < 5; round += 1) assert.deepEqual(await ask(), READ);
+  for (let round = 0; round < 5; round += 1) assert.equal(told(await ask()), READ.readUpTo);
   assert.ok(asked.some((each) => each.startsWith('d')));
 });
 
-test('that all are cut off is known only when every one of them has said so, with what it revoked', async () => {
-  const { ask, told, learned } = setUp({ a: 'cut off', b: 'cut off', c: 'cut off' });
-  assert.equal(await ask(), 'all cut off');
-  assert.deepEqual(learned.sort(), ['of a', 'of b', 'of c']);
-  assert.ok(told.every(({ forMs }) => forMs >= UNREAD.forMs));
+test('that all are cut off is known only when every one has said so, with what they heard', async () => {
+  const { ask } = setUp({ a: 'cut off', b: 'cut off', c: 'cut off' });
+  assert.deepEqual(told(await ask()), ['by a', 'by b', 'by c']);
+});
+
+test('nodes that only the others know are asked too', async () => {
+  const { ask } = setUp({ a: 'cut off', b: 'cut off', stranger: 'reads' }, { known: ['a', 'b'] });
+  assert.equal(told(await ask()), READ.readUpTo);
 });
 
 test('one that does not answer may be the one that revoked: nobody can tell', async () => {
@@ -89,9 +91,11 @@ test('one that does not answer may be the one that revoked: nobody can tell', as
   const answer = ask();
   await new Promise((resolve) => setTimeout(resolve, 100));
   clock.advance(2000);
-  assert.equal(await answer, 'no answer');
+  assert.equal(told(await answer), 'no answer');
 });
 
-test('a node without peers is all there is', async () => {
-  assert.equal(await setUp({}).ask(), 'all cut off');
+test('a node without peers reads once more itself, and is all there is where it cannot', async () => {
+  const { ask, asked } = setUp({});
+  assert.deepEqual(told(await ask()), []);
+  assert.deepEqual(asked, ['asker 700']);
 });

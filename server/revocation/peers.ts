@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
 import type { AppContext } from '../context.ts';
-import type { LiveRevocation } from '../store/revocations.ts';
+import type { ProofRead } from '../store/nodes.ts';
 import { revocationSchema, type Revocation } from './revocation.ts';
 
 /** Of many peers as many are asked at first: one may be as cut off as we are. */
@@ -11,8 +11,6 @@ const PATIENCE_MS = 1900;
 const READ_PATIENCE_MS = 1500;
 /** Those who ask for the same within this are answered by one read, which begins after all of them asked. */
 const SHARE_MS = 10;
-/** However long a question was under way. */
-const SLACK_MS = 5000;
 
 const rowSchema = z.object({
   id: z.string(),
@@ -32,50 +30,61 @@ const messageSchema = z.discriminatedUnion('type', [
     nonce: z.string(),
     from: z.string(),
     since: z.string(),
-    /** For so long nobody has read for the node that asks. */
-    unread_ms: z.int(),
+    /** How long ago PostgreSQL was last read for who asks. */
+    readMsAgo: z.number(),
   }),
   z.object({
-    type: z.literal('answer'),
+    type: z.literal('read'),
     nonce: z.string(),
     from: z.string(),
-    /** Null where PostgreSQL does not answer this peer either. */
-    read: z.object({ revocations: z.array(rowSchema), readUpTo: z.string() }).nullable(),
-    /** Then: what was revoked through this peer meanwhile, whose message may have been lost. */
-    own: z.array(revocationSchema).default([]),
+    read: z.object({
+      revocations: z.array(rowSchema),
+      readUpTo: z.string(),
+      peerIds: z.array(z.string()),
+    }),
+  }),
+  // PostgreSQL does not answer this peer either: what it has heard meanwhile, and of whom.
+  z.object({
+    type: z.literal('cut off'),
+    nonce: z.string(),
+    from: z.string(),
+    heard: z.array(revocationSchema),
+    peerIds: z.array(z.string()),
   }),
 ]);
 
 type Message = z.infer<typeof messageSchema>;
-export interface PeerRead {
-  revocations: LiveRevocation[];
-  readUpTo: string;
+type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>;
+
+/** Every peer is as cut off from PostgreSQL as we are; what they have heard is all that was committed through them. */
+export interface AllCutOff {
+  heard: Revocation[];
 }
 
-/** A peer's proof; or that every one of them is as cut off from PostgreSQL as we are; or that nobody could tell. */
-export type PeerAnswer = PeerRead | 'all cut off' | 'no answer';
+/** What a peer has read; or that all are cut off; or that nobody could tell. */
+export type PeerAnswer = ProofRead | AllCutOff | 'no answer';
 
-export interface Unread {
-  /** The oldest transaction that may still have been running at the last read. */
+/** What a peer is asked for. */
+export interface Wanted {
+  /** The transaction to read on from. */
   since: string;
-  /** How long ago that was. */
-  forMs: number;
+  readMsAgo: number;
 }
 
-/** What a node can tell one that asks. */
-export interface Teller {
+/** What this node can tell its peers. */
+export interface OwnKnowledge {
   /** Reads anew from PostgreSQL. */
-  read: (since: string) => Promise<PeerRead>;
-  /** What was revoked through this node in the last so many milliseconds. */
-  listOwn: (forMs: number) => Revocation[];
-  /** Acts on what a peer told. */
-  learnOwn: (revocations: readonly Revocation[]) => void;
+  read: (since: string) => Promise<ProofRead>;
+  heardWithin: (ms: number) => Revocation[];
+  peerIds: () => readonly string[];
 }
 
 interface Question {
-  unread: Unread;
+  wanted: Wanted;
+  asked: Set<string>;
   waitingFor: Set<string>;
   notAskedYet: string[];
+  heard: Revocation[];
   resolve: (answer: PeerAnswer) => void;
 }
 
@@ -86,13 +95,13 @@ export class Peers {
   readonly #ctx: PeersContext;
   readonly #id: string;
   readonly #questions = new Map<string, Question>();
-  readonly #reads = new Map<string, Promise<PeerRead | null>>();
-  readonly #teller: Teller;
+  readonly #reads = new Map<string, Promise<ProofRead | null>>();
+  readonly #own: OwnKnowledge;
 
-  constructor(ctx: PeersContext, nodeId: string, teller: Teller) {
+  constructor(ctx: PeersContext, nodeId: string, own: OwnKnowledge) {
     this.#ctx = ctx;
     this.#id = nodeId;
-    this.#teller = teller;
+    this.#own = own;
   }
 
   start(): void {
@@ -108,31 +117,39 @@ export class Peers {
    * Asks some of the peers to read from PostgreSQL in our place, and all of them where those cannot either. Whatever a
    * peer reads it reads after this call.
    */
-  async ask(peerIds: readonly string[], unread: Unread): Promise<PeerAnswer> {
-    if (peerIds.length === 0) return 'all cut off';
+  async ask(peerIds: readonly string[], wanted: Wanted): Promise<PeerAnswer> {
+    // Whoever is alone may be slow to be answered, which is not the same as cut off.
+    if (peerIds.length === 0) return (await this.#readShared(wanted.since)) ?? { heard: [] };
     const nonce = generateOpaqueToken();
     const { promise, resolve } = Promise.withResolvers<PeerAnswer>();
     const others = shuffle(peerIds);
     const first = others.splice(0, ASKED_FIRST);
-    this.#questions.set(nonce, {
-      unread,
-      waitingFor: new Set(first),
+    const question = {
+      wanted,
+      asked: new Set([this.#id]),
+      waitingFor: new Set<string>(),
       notAskedYet: others,
+      heard: [],
       resolve,
-    });
+    };
+    this.#questions.set(nonce, question);
     const cancel = this.#ctx.clock.after(PATIENCE_MS, () => {
       resolve('no answer');
     });
-    for (const id of first) this.#ask(id, nonce, unread);
+    this.#ask(first, nonce, question);
     const answer = await promise;
     cancel();
     this.#questions.delete(nonce);
     return answer;
   }
 
-  #ask(id: string, nonce: string, { since, forMs }: Unread): void {
-    const unread_ms = Math.ceil(forMs);
-    this.#send(id, { type: 'ask', nonce, from: this.#id, since, unread_ms });
+  #ask(ids: readonly string[], nonce: string, { wanted, asked, waitingFor }: Question): void {
+    for (const id of ids) {
+      if (asked.has(id)) continue;
+      asked.add(id);
+      waitingFor.add(id);
+      this.#send(id, { type: 'ask', nonce, from: this.#id, ...wanted });
+    }
   }
 
   #send(id: string, message: Message): void {
@@ -143,32 +160,35 @@ export class Peers {
   async #receive(text: string): Promise<void> {
     const message = parse(text);
     if (message === null) this.#ctx.log.error('a message of a node could not be read');
-    else if (message.type === 'answer') this.#hear(message);
-    else {
-      const read = await this.#readShared(message.since);
-      // After the read, so that what was committed while it hung is told.
-      const own = read === null ? this.#teller.listOwn(message.unread_ms + SLACK_MS) : [];
-      this.#send(message.from, { type: 'answer', nonce: message.nonce, from: this.#id, read, own });
-    }
+    else if (message.type === 'ask') await this.#answer(message);
+    else if (message.type === 'read')
+      this.#questions.get(message.nonce)?.resolve(withPeer(message));
+    else this.#hearCutOff(message);
   }
 
-  #hear({ nonce, from, read, own }: Extract<Message, { type: 'answer' }>): void {
-    const question = this.#questions.get(nonce);
-    if (question === undefined) return;
+  async #answer({ nonce, from: asker, since, readMsAgo }: MessageOf<'ask'>): Promise<void> {
+    const read = await this.#readShared(since);
+    const from = this.#id;
     if (read !== null) {
-      question.resolve(read);
+      this.#send(asker, { type: 'read', nonce, from, read });
       return;
     }
-    this.#teller.learnOwn(own);
-    question.waitingFor.delete(from);
-    for (const id of question.notAskedYet.splice(0)) {
-      question.waitingFor.add(id);
-      this.#ask(id, nonce, question.unread);
-    }
-    if (question.waitingFor.size === 0) question.resolve('all cut off');
+    // Whoever still waits for this asked no longer ago than its patience.
+    const heard = this.#own.heardWithin(readMsAgo + PATIENCE_MS + READ_PATIENCE_MS);
+    const peerIds = [...this.#own.peerIds()];
+    this.#send(asker, { type: 'cut off', nonce, from, heard, peerIds });
   }
 
-  #readShared(since: string): Promise<PeerRead | null> {
+  #hearCutOff({ nonce, from, heard, peerIds }: MessageOf<'cut off'>): void {
+    const question = this.#questions.get(nonce);
+    if (question === undefined) return;
+    question.waitingFor.delete(from);
+    question.heard.push(...heard);
+    this.#ask([...question.notAskedYet.splice(0), ...peerIds], nonce, question);
+    if (question.waitingFor.size === 0) question.resolve({ heard: question.heard });
+  }
+
+  #readShared(since: string): Promise<ProofRead | null> {
     const known = this.#reads.get(since);
     if (known !== undefined) return known;
     const read = this.#readSoon(since);
@@ -176,7 +196,7 @@ export class Peers {
     return read;
   }
 
-  async #readSoon(since: string): Promise<PeerRead | null> {
+  async #readSoon(since: string): Promise<ProofRead | null> {
     const { clock } = this.#ctx;
     await new Promise<void>((resolve) => {
       clock.after(SHARE_MS, resolve);
@@ -187,7 +207,7 @@ export class Peers {
       resolve(null);
     });
     try {
-      return await Promise.race([this.#teller.read(since), patience]);
+      return await Promise.race([this.#own.read(since), patience]);
     } catch {
       return null;
     } finally {
@@ -198,6 +218,11 @@ export class Peers {
 
 function channelOf(nodeId: string): string {
   return `medallion:node:${nodeId}`;
+}
+
+/** The peer is not in the list that it read: that names its own peers. */
+function withPeer({ from, read }: MessageOf<'read'>): ProofRead {
+  return { ...read, peerIds: [...read.peerIds, from] };
 }
 
 function parse(text: string): Message | null {

@@ -1,9 +1,8 @@
 import type { AppContext } from '../context.ts';
 import type { ProofRead } from '../store/nodes.ts';
 import type { Lease } from './lease.ts';
-import { Peers, type PeerRead } from './peers.ts';
+import { Peers } from './peers.ts';
 import type { ProofSource } from './proof-source.ts';
-import { fromRow } from './revocation.ts';
 import type { Path, RevocationFeed } from './revocation-feed.ts';
 
 /** As parts of the lease: how often it is proven anew, and when a peer is asked for it. */
@@ -49,10 +48,8 @@ export class Proof {
     this.#parts = parts;
     this.#peers = new Peers(ctx, parts.node.id, {
       read: (since) => this.#read(since),
-      listOwn: (forMs) => parts.feed.listOwn(forMs),
-      learnOwn: (revocations) => {
-        parts.feed.learn(revocations, 'peer');
-      },
+      heardWithin: (ms) => parts.feed.heardWithin(ms),
+      peerIds: () => this.#peerIds,
     });
     this.#leaseMs = ctx.config.revocationLeaseSeconds * 1000;
   }
@@ -65,7 +62,7 @@ export class Proof {
     feed.start(() => void this.prove());
     const { clock } = this.#ctx;
     this.#readUpTo = await source.load((batch) => {
-      feed.learn(batch.map(fromRow), 'proof');
+      feed.learn(batch, 'proof');
     });
     await this.#attempt(clock.steady());
     if (!lease.isHeld) throw new Error('PostgreSQL did not give a proof');
@@ -118,7 +115,6 @@ export class Proof {
 
   async #attempt(sentAt: number): Promise<void> {
     const read = await this.#read(this.#readUpTo);
-    this.#peerIds = read.peerIds;
     this.#accept(read, { sentAt, path: 'proof' });
     this.#ctx.metrics.proofRoundTrip.observe((this.#ctx.clock.steady() - sentAt) / 1000);
   }
@@ -132,22 +128,27 @@ export class Proof {
   async #askPeers(): Promise<void> {
     const { clock, config, metrics } = this.#ctx;
     const sentAt = clock.steady();
-    const unread = { since: this.#readUpTo, forMs: sentAt - this.#readAt };
-    const answer = await this.#peers.ask(this.#peerIds, unread);
-    if (answer === 'no answer') return;
+    const readAt = this.#readAt;
+    const readMsAgo = sentAt - readAt;
+    const answer = await this.#peers.ask(this.#peerIds, { since: this.#readUpTo, readMsAgo });
+    if (answer === 'no answer' || this.#isStopped) return;
     metrics.peerRoundTrip.observe((clock.steady() - sentAt) / 1000);
-    if (answer !== 'all cut off') this.#accept(answer, { sentAt, path: 'peer' });
-    else if (sentAt < this.#readAt + config.revocationGraceSeconds * 1000) {
-      // Through none of them can anything be committed, and what was before they have told.
+    if ('readUpTo' in answer) this.#accept(answer, { sentAt, path: 'peer' });
+    else if (readAt === this.#readAt && readMsAgo < config.revocationGraceSeconds * 1000) {
+      // Through none of them can anything be committed, and this is what was.
+      this.#parts.feed.hear(answer.heard, 'peer');
       this.#parts.lease.prove(sentAt);
     }
   }
 
-  #accept(read: PeerRead, { sentAt, path }: { sentAt: number; path: Path }): void {
+  #accept(read: ProofRead, { sentAt, path }: { sentAt: number; path: Path }): void {
     if (this.#isStopped) return;
-    this.#parts.feed.learn(read.revocations.map(fromRow), path);
+    this.#parts.feed.learn(read.revocations, path);
     if (BigInt(read.readUpTo) > BigInt(this.#readUpTo)) this.#readUpTo = read.readUpTo;
-    this.#readAt = Math.max(this.#readAt, sentAt);
+    if (sentAt > this.#readAt) {
+      this.#readAt = sentAt;
+      this.#peerIds = read.peerIds.filter((id) => id !== this.#parts.node.id);
+    }
     this.#parts.lease.prove(sentAt);
   }
 }

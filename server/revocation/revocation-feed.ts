@@ -1,9 +1,10 @@
 import type { AppContext } from '../context.ts';
+import type { LiveRevocation } from '../store/revocations.ts';
+import { RecentRevocations } from './recent-revocations.ts';
 import { RevocationSet } from './revocation-set.ts';
-import { revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
+import { fromRow, revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
 
 const CHANNEL = 'medallion:revocations';
-const OWN_SLACK_SECONDS = 60;
 
 /** How a node learned of a revocation. */
 export type Path = 'push' | 'proof' | 'peer';
@@ -20,14 +21,15 @@ export class RevocationFeed {
   readonly #ctx: FeedContext;
   readonly #dead: RevocationSet;
   readonly #listeners: Listener[] = [];
+  readonly #recent: RecentRevocations;
   /** Messages on their way, which come back to us as to everybody. */
   readonly #own = new Set<string>();
-  readonly #published: { at: number; revocation: Revocation }[] = [];
   #onActed: (revocation: Revocation, sockets: number) => void = () => undefined;
 
   constructor(ctx: FeedContext) {
     this.#ctx = ctx;
     this.#dead = new RevocationSet(ctx.clock, revocationLifeMs(ctx.config));
+    this.#recent = new RecentRevocations(ctx);
   }
 
   /** @param listener Is told what this node has acted on, and how many sockets were gated for it. */
@@ -61,33 +63,26 @@ export class RevocationFeed {
   publish(revocation: Revocation): Promise<void> {
     const message = JSON.stringify(revocation);
     this.#own.add(message);
-    this.#keep(revocation);
     const told = this.#ctx.ephemeral.publish(CHANNEL, message);
     this.#act(revocation, 'push');
     return told.finally(() => this.#own.delete(message));
   }
 
   /** Acts on what was read, as far as it is news. */
-  learn(revocations: readonly Revocation[], path: Path): void {
+  learn(rows: readonly LiveRevocation[], path: Path): void {
+    this.hear(rows.map(fromRow), path);
+  }
+
+  /** The same of what another node has heard. */
+  hear(revocations: readonly Revocation[], path: Path): void {
     for (const revocation of revocations) {
       if (!this.#dead.has(revocation)) this.#act(revocation, path);
     }
   }
 
-  /** What was revoked through this node in the last so many milliseconds. */
-  listOwn(forMs: number): Revocation[] {
-    const from = this.#ctx.clock.steady() - forMs;
-    return this.#published.filter(({ at }) => at >= from).map(({ revocation }) => revocation);
-  }
-
-  /** As long as a peer may have to be told of it: see `Peers`. */
-  #keep(revocation: Revocation): void {
-    const { clock, config } = this.#ctx;
-    const at = clock.steady();
-    const oldest = at - (config.revocationGraceSeconds + OWN_SLACK_SECONDS) * 1000;
-    const firstKept = this.#published.findIndex((each) => each.at >= oldest);
-    this.#published.splice(0, firstKept === -1 ? this.#published.length : firstKept);
-    this.#published.push({ at, revocation });
+  /** What this node has heard in the last so many milliseconds, in whatever way. */
+  heardWithin(ms: number): Revocation[] {
+    return this.#recent.within(ms);
   }
 
   #receive(message: string): void {
@@ -101,6 +96,7 @@ export class RevocationFeed {
 
   #act(revocation: Revocation, path: Path): void {
     this.#dead.add(revocation);
+    this.#recent.add(revocation);
     const gated = this.#listeners.map((listener) => listener(revocation));
     this.#onActed(
       revocation,

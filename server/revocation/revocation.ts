@@ -63,7 +63,7 @@ export function isRevocation(reason: string): reason is RevocationReason {
 }
 
 /** However far the clocks of the nodes are apart. */
-const CLOCK_SLACK_MS = 60_000;
+export const CLOCK_SLACK_MS = 60_000;
 
 type TokenLives = Pick<Config, 'phoneAccessSeconds' | 'accountAccessSeconds'>;
 
