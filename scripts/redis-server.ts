@@ -9,6 +9,7 @@ import { findFreePort } from '../server/embedded/postgres-process.ts';
 
 export interface RedisServer {
   url: string;
+  child: ChildProcess;
   /** Ends Redis; resolves when it is gone. */
   stop: () => Promise<void>;
 }
@@ -17,6 +18,8 @@ interface RedisOptions {
   /** Where Redis runs and writes its log. */
   directory: string;
   log?: (sentence: string) => void;
+  /** More of its settings, as on its command line. */
+  settings?: string[];
 }
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
@@ -33,9 +36,9 @@ export async function startRedisServer(options: RedisOptions): Promise<RedisServ
   // Another process may take the free port before Redis does.
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     const port = await findFreePort();
-    const child = launch(program, port, options.directory);
+    const child = launch(program, port, options);
     const url = `redis://127.0.0.1:${port}`;
-    if (await isReady(child, url)) return { url, stop: () => end(child) };
+    if (await isReady(child, url)) return { url, child, stop: () => end(child) };
     await end(child);
   }
   const log = readFileSync(logFile(options.directory), 'utf8');
@@ -77,7 +80,7 @@ function installRedis(log?: (sentence: string) => void): string {
 }
 
 /** Debian starts a service when it installs it, unless policy-rc.d answers 101 (forbidden). */
-function installWithoutStarting(name: string): void {
+export function installWithoutStarting(name: string): void {
   const isPolicyOurs = !existsSync(POLICY);
   if (isPolicyOurs) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -91,10 +94,11 @@ function installWithoutStarting(name: string): void {
   }
 }
 
-function launch(program: string, port: number, directory: string): ChildProcess {
+function launch(program: string, port: number, options: RedisOptions): ChildProcess {
+  const { directory, settings = [] } = options;
   const log = openSync(logFile(directory), 'a');
   const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory];
-  args.push('--save', '', '--appendonly', 'no', '--daemonize', 'no');
+  args.push('--save', '', '--appendonly', 'no', '--daemonize', 'no', ...settings);
   const child = spawn(program, args, { stdio: ['ignore', log, log] });
   child.on('error', () => undefined);
   return child;
