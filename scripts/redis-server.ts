@@ -14,12 +14,14 @@ export interface RedisServer {
   stop: () => Promise<void>;
 }
 
-interface RedisOptions {
+export interface RedisOptions {
   /** Where Redis runs and writes its log. */
   directory: string;
   log?: (sentence: string) => void;
   /** More of its settings, as on its command line. */
   settings?: string[];
+  /** A Sentinel's configuration, which it rewrites: then it is that. */
+  sentinelFile?: string;
 }
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
@@ -95,10 +97,12 @@ export function installWithoutStarting(name: string): void {
 }
 
 function launch(program: string, port: number, options: RedisOptions): ChildProcess {
-  const { directory, settings = [] } = options;
+  const { directory, settings = [], sentinelFile } = options;
   const log = openSync(logFile(directory), 'a');
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory];
-  args.push('--save', '', '--appendonly', 'no', '--daemonize', 'no', ...settings);
+  const args = sentinelFile === undefined ? [] : [sentinelFile, '--sentinel'];
+  args.push('--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--daemonize', 'no');
+  if (sentinelFile === undefined) args.push('--save', '', '--appendonly', 'no');
+  args.push(...settings);
   const child = spawn(program, args, { stdio: ['ignore', log, log] });
   child.on('error', () => undefined);
   return child;

@@ -7,15 +7,18 @@ import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Row } from '../test/faults/judgement.ts';
+import { brokenRow, type Row } from '../test/faults/judgement.ts';
 import { makeTemplateCluster } from '../test/faults/postgres.ts';
 import { REDIS_FAULTS } from '../test/faults/redis-faults.ts';
+import { COMBINED_FAULTS, NODE_FAULTS } from '../test/faults/node-faults.ts';
+import { POSTGRES_FAULTS } from '../test/faults/postgres-faults.ts';
+import { findLibrary } from '../test/faults/fake-time.ts';
 import { toTable } from '../test/faults/report.ts';
 import { runScenario, type Scenario } from '../test/faults/scenario.ts';
 import { Scope } from '../test/faults/scope.ts';
 import { cleanUpAtExit } from './clean-up.ts';
 
-const AT_ONCE = 4;
+const AT_ONCE = Number(process.env.AT_ONCE ?? 4);
 const WHOLE_RUN_MS = 10 * 60_000;
 
 const { start, exit, isExiting } = cleanUpAtExit();
@@ -33,9 +36,10 @@ try {
 }
 
 async function run(wanted: string): Promise<number> {
-  const all: Scenario[] = [...REDIS_FAULTS];
+  const all = [...REDIS_FAULTS, ...POSTGRES_FAULTS, ...NODE_FAULTS, ...COMBINED_FAULTS];
   const scenarios = all.filter(({ name }) => name.includes(wanted));
   if (scenarios.length === 0) throw new Error(`There is no scenario named ${wanted}.`);
+  findLibrary(); // before anything is started
   const home = await start(makeHome(), (path) => rm(path, { recursive: true, force: true }));
   const template = join(home, 'template');
   await start(makeTemplateCluster(template), () => undefined);
@@ -58,10 +62,11 @@ async function runAll(
       if (isExiting()) return;
       const [index, scenario] = next;
       const scope = await start(Promise.resolve(new Scope()), (each) => each.close());
-      const row = await runScenario(scope, scenario, {
-        template,
-        directory: join(home, `scenario-${index}`),
-      });
+      const directory = join(home, `scenario-${index}`);
+      const row = await runScenario(scope, scenario, { template, directory }).catch(
+        (error: unknown) => brokenRow(scenario.name, error),
+      );
+      if (isExiting()) return;
       rows[index] = row;
       console.error(`${row.complaints.length === 0 ? '✔' : '✖'} ${scenario.name}`);
     }

@@ -8,6 +8,8 @@ export interface Row {
   name: string;
   lastFrameMs: number;
   closeMs: number;
+  /** Whether those are from the commit; from the request where PostgreSQL committed nothing. */
+  isCommitted: boolean;
   codes: string;
   honest: string;
   slowestMs: number;
@@ -50,12 +52,16 @@ export async function judge(
     const diedAt = deaths.get(answer.sessionId);
     const isDead = diedAt !== undefined && answer.askedAt > diedAt + claim.lastFrameMs;
     complaints.push(...judgeAnswer(answer, { isVictim: diedAt !== undefined, isDead }));
+    const isRefused = diedAt === undefined && answer.status === 503;
+    if (claim.honest === 'live' && isRefused && answer.kind !== 'database request')
+      complaints.push(`${answer.node} refused an honest ${answer.kind}`);
   }
   const isOfDatabase = ({ kind }: ProbeAnswer) => kind === 'database request';
   return {
     name,
     lastFrameMs,
     closeMs,
+    isCommitted: stage.victims.every(({ status }) => status !== 503),
     codes: [...new Set(stage.victims.map(({ socket }) => socket.closeCode ?? 'none'))].join(', '),
     honest: describeHonest(stage.honest),
     slowestMs: slowest(answers.filter((answer) => !isOfDatabase(answer))),
@@ -128,4 +134,19 @@ function describeHonest(all: Honest[]): string {
 
 function slowest(answers: ProbeAnswer[]): number {
   return Math.max(0, ...answers.map(({ ms }) => ms));
+}
+
+/** Of a scenario that could not be played. */
+export function brokenRow(name: string, error: unknown): Row {
+  return {
+    name,
+    lastFrameMs: Infinity,
+    closeMs: Infinity,
+    isCommitted: true,
+    codes: '',
+    honest: '',
+    slowestMs: Infinity,
+    slowestDatabaseMs: Infinity,
+    complaints: [error instanceof Error ? error.message : String(error)],
+  };
 }

@@ -53,6 +53,11 @@ export class Postgres {
     return withClient(this.url, async (client) => (await client.query<Row>(sql, values)).rows);
   }
 
+  /** A connection that the caller ends. */
+  async connect(): Promise<Client> {
+    return connectTo(this.url);
+  }
+
   /** Every process of it stands still, and no connection ends. */
   async pause(): Promise<void> {
     await this.#signal('SIGSTOP');
@@ -108,12 +113,17 @@ async function withClient<Result>(
   url: string,
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
-  const client = new Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connectTo(url);
   try {
     return await work(client);
   } finally {
     await client.end();
   }
+}
+
+async function connectTo(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
 }

@@ -15,8 +15,8 @@ const HEADINGS = [
 export function toTable(rows: Row[]): string {
   const cells = rows.map((row) => [
     row.name,
-    number(row.lastFrameMs),
-    number(row.closeMs),
+    number(row.lastFrameMs) + (row.isCommitted ? '' : '*'),
+    number(row.closeMs) + (row.isCommitted ? '' : '*'),
     row.codes,
     row.honest,
     number(row.slowestMs),

@@ -14,7 +14,10 @@ export interface Claim {
   honest: 'live' | { mayBeLost: string[] } | { mustBeGated: string[] };
 }
 
-export const GRACE_MS = 10_000;
+/** For how long what is stopped stands still. */
+export const STOP_MS = 20_000;
+/** Of a fault that is not a stop: twice the lease, and more. */
+export const FAULT_MS = 11_000;
 
 /** One dependency is broken. */
 export const SINGLE: Claim = { lastFrameMs: LEASE_MS + 500, honest: 'live' };

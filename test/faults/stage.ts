@@ -67,8 +67,13 @@ export class Stage {
     world.scope.onEnd(() => {
       stage.probes.stop();
     });
-    stage.startedAt = Date.now();
+    stage.begin();
     return stage;
+  }
+
+  /** The fault begins now. */
+  begin(): void {
+    this.startedAt = Date.now();
   }
 
   /** The node that revocations go through. */
@@ -114,7 +119,7 @@ export class Stage {
     }
   }
 
-  /** Until so long after the first revocation was due. */
+  /** Until the fault has lasted so long. */
   async until(elapsedMs: number): Promise<void> {
     await sleep(Math.max(0, this.startedAt + elapsedMs - Date.now()));
   }

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startRedisServer, type RedisServer } from '../../scripts/redis-server.ts';
+import {
+  startRedisServer,
+  type RedisOptions,
+  type RedisServer,
+} from '../../scripts/redis-server.ts';
 import { launchServer, untilListening, type ServerProcess } from '../../scripts/server-process.ts';
 import { openProxy, type TcpProxy } from '../support/proxy.ts';
 import { Postgres } from './postgres.ts';
@@ -16,7 +20,7 @@ export interface WorldSetting {
   nodes: number;
   graceSeconds: number;
   /** More of each node's environment. */
-  nodeEnv?: (index: number) => Record<string, string>;
+  nodeEnv?: (index: number, directory: string) => Record<string, string>;
 }
 
 /** One Medallion process, and its own network to each service. */
@@ -36,6 +40,7 @@ export interface World {
   nodes: Node[];
   /** Another Redis of this scenario's. */
   startRedis: (name: string, settings?: string[]) => Promise<RedisServer>;
+  startSentinel: (name: string, sentinelFile: string) => Promise<RedisServer>;
 }
 
 interface Place {
@@ -50,11 +55,13 @@ export async function startWorld(
   setting: WorldSetting,
 ): Promise<World> {
   await mkdir(directory, { mode: 0o711 });
-  const startRedis = async (name: string, settings: string[] = []) => {
+  const launchRedis = async (name: string, options: Partial<RedisOptions>) => {
     const home = join(directory, name);
     await mkdir(home);
-    return scope.start(startRedisServer({ directory: home, settings }), endRedis);
+    return scope.start(startRedisServer({ directory: home, ...options }), endRedis);
   };
+  const startRedis = (name: string, settings: string[] = []) => launchRedis(name, { settings });
+  const startSentinel = (name: string, sentinelFile: string) => launchRedis(name, { sentinelFile });
   const [postgres, redis] = await Promise.all([
     Postgres.start(scope, template, join(directory, 'postgres')),
     startRedis('redis'),
@@ -67,16 +74,16 @@ export async function startWorld(
         ...secrets,
         REVOCATION_LEASE_SECONDS: `${LEASE_MS / 1000}`,
         REVOCATION_GRACE_SECONDS: `${setting.graceSeconds}`,
-        ...setting.nodeEnv?.(index),
+        ...setting.nodeEnv?.(index, directory),
       };
       return startNode(services, String.fromCharCode(65 + index), env);
     }),
   );
-  return { ...services, nodes, startRedis };
+  return { ...services, nodes, startRedis, startSentinel };
 }
 
 async function startNode(
-  { scope, directory, postgres, redis }: Omit<World, 'nodes' | 'startRedis'>,
+  { scope, directory, postgres, redis }: Pick<World, 'scope' | 'directory' | 'postgres' | 'redis'>,
   name: string,
   env: Record<string, string>,
 ): Promise<Node> {
