@@ -7,18 +7,18 @@ import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { brokenRow, type Row } from '../test/faults/judgement.ts';
-import { makeTemplateCluster } from '../test/faults/postgres.ts';
-import { REDIS_FAULTS } from '../test/faults/redis-faults.ts';
-import { COMBINED_FAULTS, NODE_FAULTS } from '../test/faults/node-faults.ts';
-import { POSTGRES_FAULTS } from '../test/faults/postgres-faults.ts';
 import { findLibrary } from '../test/faults/fake-time.ts';
+import { brokenRow, type Row } from '../test/faults/judgement.ts';
+import { COMBINED_FAULTS, NODE_FAULTS } from '../test/faults/node-faults.ts';
+import { makeTemplateCluster } from '../test/faults/postgres.ts';
+import { POSTGRES_FAULTS } from '../test/faults/postgres-faults.ts';
+import { REDIS_FAULTS } from '../test/faults/redis-faults.ts';
 import { toTable } from '../test/faults/report.ts';
 import { runScenario, type Scenario } from '../test/faults/scenario.ts';
 import { Scope } from '../test/faults/scope.ts';
 import { cleanUpAtExit } from './clean-up.ts';
 
-const AT_ONCE = Number(process.env.AT_ONCE ?? 4);
+const AT_ONCE = 4;
 const WHOLE_RUN_MS = 10 * 60_000;
 
 const { start, exit, isExiting } = cleanUpAtExit();

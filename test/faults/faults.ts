@@ -25,12 +25,12 @@ export function restoreAll(stage: Stage, service: 'postgres' | 'redis', url?: st
   });
 }
 
-/** Ends every victim's session at A, which dies when that is committed and before it has told anybody. */
-export async function killBetweenCommitAndPush(stage: Stage): Promise<void> {
-  stage.a.redis.stall();
-  const asked = stage.victims.map((victim) => stage.revoke(victim));
+/** Ends every victim's session at a node that dies when that is committed, and before it has told anybody. */
+export async function killBetweenCommitAndPush(stage: Stage, node: Node = stage.a): Promise<void> {
+  node.redis.stall();
+  const asked = stage.victims.map((victim) => stage.revoke(victim, node));
   await untilCommitted(stage, stage.victims);
-  stage.kill(stage.a);
+  stage.kill(node);
   await Promise.all(asked);
   for (const victim of stage.victims) victim.status = null;
 }

@@ -44,7 +44,7 @@ export async function judge(
     ...stage.victims.map((victim) => sinceDeath(victim, victim.socket.closedAt)),
   );
   if (lastFrameMs > claim.lastFrameMs) complaints.push('a revoked socket was served too long');
-  if (closeMs > claim.lastFrameMs + CLOSE_WITHIN_MS)
+  if (closeMs > (claim.closeMs ?? claim.lastFrameMs + CLOSE_WITHIN_MS))
     complaints.push('a revoked socket was closed too late');
   complaints.push(...stage.honest.flatMap((each) => judgeHonest(claim, stage, each)));
   const { answers } = stage.probes;

@@ -18,7 +18,8 @@ export const NODE_FAULTS: Scenario[] = [
   },
   {
     name: 'B stopped (SIGSTOP) for 20 s',
-    claim: SINGLE,
+    // It serves nothing meanwhile, and closes when it wakes up.
+    claim: { ...SINGLE, closeMs: STOP_MS + 1000 },
     play: async (stage) => {
       stage.probes.pause(stage.b);
       stage.b.process.child.kill('SIGSTOP');
@@ -130,16 +131,29 @@ export const COMBINED_FAULTS: Scenario[] = [
     },
   },
   {
-    name: 'A killed between commit and push, PostgreSQL gone for all others (G = 10 s)',
-    claim: {
-      lastFrameMs: GRACE_SECONDS * 1000 + LEASE_MS,
-      honest: { mayBeLost: ['B', 'C'] },
-    },
-    setting: { nodes: 3, graceSeconds: GRACE_SECONDS },
+    name: 'A killed between commit and push, PostgreSQL gone for the two others',
+    claim: { lastFrameMs: LEASE_MS, honest: { mayBeLost: ['B', 'C'] } },
+    setting: { nodes: 3 },
     play: async (stage) => {
       stage.b.postgres.cut();
       stage.c.postgres.cut();
       await killBetweenCommitAndPush(stage);
+      await stage.until(FAULT_MS);
+      restoreAll(stage, 'postgres');
+    },
+  },
+  {
+    name: 'the same of a node that no other knew yet (the exception: G + L, with G = 10 s)',
+    claim: {
+      lastFrameMs: GRACE_SECONDS * 1000 + LEASE_MS,
+      honest: { mayBeLost: ['A', 'B'] },
+    },
+    setting: { graceSeconds: GRACE_SECONDS },
+    play: async (stage) => {
+      onEveryNode(stage, ({ postgres }) => {
+        postgres.cut();
+      });
+      await killBetweenCommitAndPush(stage, await stage.world.startNode());
       await stage.until(GRACE_SECONDS * 1000 + FAULT_MS);
       restoreAll(stage, 'postgres');
     },

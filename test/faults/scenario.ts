@@ -4,12 +4,14 @@ import { judge, type Row } from './judgement.ts';
 import { askOnce } from './probes.ts';
 import type { Scope } from './scope.ts';
 import { Stage } from './stage.ts';
-import { LEASE_MS, startWorld, type WorldSetting } from './world.ts';
+import { LEASE_MS, startWorld, type World, type WorldSetting } from './world.ts';
 
 /** What is claimed of a fault, in times from the commit. */
 export interface Claim {
   /** The last frame that a revoked socket is served. */
   lastFrameMs: number;
+  /** The close, where it is not soon after that. */
+  closeMs?: number;
   /** Of sockets whose session nobody ended: none is lost, or those of these nodes may be, or must be. */
   honest: 'live' | { mayBeLost: string[] } | { mustBeGated: string[] };
 }
@@ -42,20 +44,26 @@ export async function runScenario(
   scenario: Scenario,
   place: { template: string; directory: string },
 ): Promise<Row> {
-  const world = await startWorld(scope, place, { ...DEFAULT_SETTING, ...scenario.setting });
-  const stage = await Stage.set(world);
   try {
+    const world = await startWorld(scope, place, { ...DEFAULT_SETTING, ...scenario.setting });
+    const stage = await Stage.set(world);
     await scenario.play(stage);
     await stage.untilClosed(Date.now() + scenario.claim.lastFrameMs + 1000);
     await sleep(RECOVERY_MS);
     const complaints = await complaintsAfterRecovery(stage);
     await stage.probes.settled();
-    return await judge(scenario, stage, complaints);
+    const row = await judge(scenario, stage, complaints);
+    if (row.complaints.length > 0) tellLogs(scenario, world);
+    return row;
   } finally {
-    if (process.env.FAULTS_LOG)
-      for (const n of world.nodes) console.error(`--- ${n.name}\n${n.process.output()}`);
     await scope.close();
     await rm(place.directory, { recursive: true, force: true });
+  }
+}
+
+function tellLogs({ name }: Scenario, { nodes }: World): void {
+  for (const node of nodes) {
+    console.error(`--- ${name}: node ${node.name} said\n${node.process.output().trim()}\n---`);
   }
 }
 

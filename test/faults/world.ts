@@ -41,6 +41,8 @@ export interface World {
   /** Another Redis of this scenario's. */
   startRedis: (name: string, settings?: string[]) => Promise<RedisServer>;
   startSentinel: (name: string, sentinelFile: string) => Promise<RedisServer>;
+  /** One more node, of which nobody knows yet. */
+  startNode: () => Promise<Node>;
 }
 
 interface Place {
@@ -68,18 +70,18 @@ export async function startWorld(
   ]);
   const services = { scope, directory, postgres, redis };
   const secrets = makeSecrets();
+  const startNumbered = (index: number) =>
+    startNode(services, String.fromCharCode(65 + index), {
+      ...secrets,
+      REVOCATION_LEASE_SECONDS: `${LEASE_MS / 1000}`,
+      REVOCATION_GRACE_SECONDS: `${setting.graceSeconds}`,
+      ...setting.nodeEnv?.(index, directory),
+    });
   const nodes = await Promise.all(
-    Array.from({ length: setting.nodes }, (_, index) => {
-      const env = {
-        ...secrets,
-        REVOCATION_LEASE_SECONDS: `${LEASE_MS / 1000}`,
-        REVOCATION_GRACE_SECONDS: `${setting.graceSeconds}`,
-        ...setting.nodeEnv?.(index, directory),
-      };
-      return startNode(services, String.fromCharCode(65 + index), env);
-    }),
+    Array.from({ length: setting.nodes }, (_, i) => startNumbered(i)),
   );
-  return { ...services, nodes, startRedis, startSentinel };
+  const startLate = () => startNumbered(nodes.length);
+  return { ...services, nodes, startRedis, startSentinel, startNode: startLate };
 }
 
 async function startNode(
@@ -92,7 +94,7 @@ async function startNode(
   const launched = launchServer({
     env: {
       NODE_ENV: 'development',
-      LOG_LEVEL: 'info',
+      LOG_LEVEL: 'warn',
       DATABASE_URL: toPostgres.url,
       REDIS_URL: toRedis.url,
       DATA_DIR: join(directory, `node-${name}`),
