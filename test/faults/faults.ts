@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { askOnce } from './probes.ts';
 import type { Stage, Victim } from './stage.ts';
 import type { Node } from './world.ts';
 
@@ -23,6 +25,15 @@ export function restoreAll(stage: Stage, service: 'postgres' | 'redis', url?: st
   onEveryNode(stage, (node) => {
     node[service].restore(url);
   });
+}
+
+/** A node that has only just started knows what was revoked before. */
+export async function assertRefusedByNewNode({ world, victims }: Stage): Promise<void> {
+  const { url } = await world.startNode();
+  for (const { session } of victims) {
+    const status = await askOnce(url, session, 'request');
+    assert.equal(status, 401, `a new node answered a revoked token with ${status}`);
+  }
 }
 
 /** Ends every victim's session at a node that dies when that is committed, and before it has told anybody. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onEveryNode, restoreAll, tellRedis } from './faults.ts';
+import { assertRefusedByNewNode, onEveryNode, restoreAll, tellRedis } from './faults.ts';
 import { FAULT_MS, SINGLE, STOP_MS, type Scenario } from './scenario.ts';
 import { failOver, startSentinels } from './sentinel.ts';
 
@@ -62,6 +62,7 @@ export const REDIS_FAULTS: Scenario[] = [
       await stage.revokeAll();
       const { url } = await stage.world.startRedis('empty-redis');
       restoreAll(stage, 'redis', url);
+      await assertRefusedByNewNode(stage);
       await stage.until(FAULT_MS);
     },
   },

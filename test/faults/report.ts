@@ -11,12 +11,16 @@ const HEADINGS = [
   'as claimed',
 ];
 
-/** The table in Markdown; times of a revoked socket are from the commit of its session's end. */
+const LEGEND = `Times of the revoked sockets, of which each row has the slowest, are from the commit as PostgreSQL noted it.
+\\* From the request: of some PostgreSQL committed nothing, A answered 503, and told everybody all the same.
+A negative time: the last answered ping came before the commit.`;
+
+/** The table in Markdown, and how to read it. */
 export function toTable(rows: Row[]): string {
   const cells = rows.map((row) => [
     row.name,
-    number(row.lastFrameMs) + (row.isCommitted ? '' : '*'),
-    number(row.closeMs) + (row.isCommitted ? '' : '*'),
+    number(row.lastFrameMs) + (row.isCommitted ? '' : '\\*'),
+    number(row.closeMs) + (row.isCommitted ? '' : '\\*'),
     row.codes,
     row.honest,
     number(row.slowestMs),
@@ -24,7 +28,8 @@ export function toTable(rows: Row[]): string {
     row.complaints.length === 0 ? 'yes' : 'no',
   ]);
   const lines = [HEADINGS, HEADINGS.map(() => '---'), ...cells];
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  const table = lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  return `${table}\n\n${LEGEND}`;
 }
 
 function number(value: number): string {
