@@ -104,6 +104,8 @@ export class Connection {
     if (webSocket === null || this.#gatedFor === null || webSocket.readyState !== WebSocket.OPEN) {
       return;
     }
+    // One that was held reads nothing: its peer's answer to the close would not be heard.
+    webSocket.resume();
     if (!isRevocation(this.#gatedFor)) {
       webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
     } else if (webSocket.bufferedAmount > 0) {
