@@ -21,7 +21,7 @@ const ANSWER_WITHIN_MS = 1000;
 /** A query that PostgreSQL does not answer is given up by then. */
 const DATABASE_ANSWER_WITHIN_MS = 6000;
 /** From the last frame to the close. */
-const CLOSE_WITHIN_MS = 1000;
+const CLOSE_WITHIN_MS = 900;
 /** Of a socket that lives: no longer than this without an answer to its pings. */
 const SILENCE_MS = 1000;
 
@@ -44,7 +44,10 @@ export async function judge(
     ...stage.victims.map((victim) => sinceDeath(victim, victim.socket.closedAt)),
   );
   if (lastFrameMs > claim.lastFrameMs) complaints.push('a revoked socket was served too long');
-  if (closeMs > (claim.closeMs ?? claim.lastFrameMs + CLOSE_WITHIN_MS))
+  const hasLingered = stage.victims.some(
+    ({ socket }) => (socket.closedAt ?? Infinity) > socket.lastFrameAt + CLOSE_WITHIN_MS,
+  );
+  if (claim.closeMs === undefined ? hasLingered : closeMs > claim.closeMs)
     complaints.push('a revoked socket was closed too late');
   complaints.push(...stage.honest.flatMap((each) => judgeHonest(claim, stage, each)));
   const { answers } = stage.probes;
