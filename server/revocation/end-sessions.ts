@@ -10,6 +10,7 @@ import type { AppContext } from '../context.ts';
 import { AppError, isUnavailable } from '../errors.ts';
 import { inTransaction, type Db, type Trx } from '../store/database.ts';
 import { endSessionRows, type EndedSession, type SessionSelection } from '../store/session-ends.ts';
+import { listJtisOfSession } from '../store/refresh-tokens.ts';
 import { isSessionLive } from '../store/sessions.ts';
 import { pushRevocation, type AskingToken, type PushContext } from './push-revocation.ts';
 import { revocationLifeMs, type RevocationReason } from './revocation.ts';
@@ -56,6 +57,19 @@ export async function endSessions(
     if (!isUnavailable(error)) await ctx.proof.prove();
     throw error;
   }
+}
+
+/** Looked up while the nodes are told: every socket waits for that, and nobody for these. */
+async function listRefreshJtis(
+  { db }: EndSessionsContext,
+  ended: EndedSession[],
+): Promise<string[]> {
+  const lists = await Promise.all(
+    ended.map(
+      async ({ sessionId, refreshJtis }) => refreshJtis ?? (await listJtisOfSession(db, sessionId)),
+    ),
+  );
+  return lists.flat();
 }
 
 /** The session of a caller who asked for its end and for nothing beside: it can be acted on uncommitted. */
@@ -150,7 +164,7 @@ function push(
       reason,
       revocation_id: revocationId,
     },
-    refreshJtis: ended.flatMap(({ refreshJtis }) => refreshJtis),
+    refreshJtis: () => listRefreshJtis(ctx, ended),
     token,
   });
 }

@@ -17,14 +17,14 @@ export interface AskingToken {
 interface Pushed {
   revocation: Revocation;
   /** Of the phone surface, that went with their sessions. */
-  refreshJtis?: string[];
+  refreshJtis?: () => Promise<string[]>;
   token?: AskingToken | undefined;
 }
 
 /** Tells the ephemeral store and every node. The commit stands whatever happens here. */
 export async function pushRevocation(
   ctx: PushContext,
-  { revocation, refreshJtis = [], token }: Pushed,
+  { revocation, refreshJtis, token }: Pushed,
 ): Promise<void> {
   const results = await Promise.allSettled([
     // First: who hears it needs none of the keys below, and every socket waits for it.
@@ -33,13 +33,20 @@ export async function pushRevocation(
       committed_at: new Date(ctx.clock.now()).toISOString(),
     }),
     ...ctx.blacklist.add(revocation, accessTokenLifeMs(ctx.config)),
-    ...refreshJtis.map((jti) => ctx.ephemeral.delete(refreshTokenKey(jti))),
+    ...(refreshJtis === undefined ? [] : [forgetRefreshTokens(ctx, refreshJtis)]),
     ...(token === undefined ? [] : [blacklistToken(ctx, token)]),
   ]);
   const failure = results.find((result) => result.status === 'rejected');
   if (failure === undefined) return;
   ctx.metrics.revocationPushFailures.inc();
   ctx.log.warn({ err: failure.reason as unknown }, 'a revocation could not be pushed');
+}
+
+async function forgetRefreshTokens(
+  { ephemeral }: PushContext,
+  list: () => Promise<string[]>,
+): Promise<void> {
+  await Promise.all((await list()).map((jti) => ephemeral.delete(refreshTokenKey(jti))));
 }
 
 function blacklistToken(ctx: PushContext, { jti, expiresAt }: AskingToken): Promise<void> {

@@ -2,7 +2,7 @@ import type { AppContext } from '../context.ts';
 import type { LiveRevocation } from '../store/revocations.ts';
 import { RecentRevocations } from './recent-revocations.ts';
 import { RevocationSet } from './revocation-set.ts';
-import { fromRow, revocationLifeMs, revocationSchema, type Revocation } from './revocation.ts';
+import { fromRow, readRevocation, revocationLifeMs, type Revocation } from './revocation.ts';
 
 const CHANNEL = 'medallion:revocations';
 
@@ -88,7 +88,7 @@ export class RevocationFeed {
   #receive(message: string): void {
     if (this.#own.has(message)) return;
     try {
-      this.#act(revocationSchema.parse(JSON.parse(message)), 'push');
+      this.#act(readRevocation(message), 'push');
     } catch (error) {
       this.#ctx.log.error({ err: error }, 'a revocation could not be read');
     }
@@ -96,16 +96,23 @@ export class RevocationFeed {
 
   #act(revocation: Revocation, path: Path): void {
     this.#dead.add(revocation);
-    this.#recent.add(revocation);
     const gated = this.#listeners.map((listener) => listener(revocation));
+    const now = this.#ctx.clock.now();
+    this.#recent.add(revocation);
     this.#onActed(
       revocation,
       gated.reduce((sum, count) => sum + count, 0),
     );
+    // Nobody waits for it, and the sockets and the other nodes do for what comes next.
+    setImmediate(() => {
+      this.#count(revocation, { path, now });
+    });
+  }
+
+  #count({ committed_at }: Revocation, { path, now }: { path: Path; now: number }): void {
     const { revocationPath, revocationLatency } = this.#ctx.metrics;
     revocationPath.inc({ path });
-    if (revocation.committed_at === undefined) return;
-    const latencyMs = this.#ctx.clock.now() - Date.parse(revocation.committed_at);
-    revocationLatency.observe(Math.max(0, latencyMs) / 1000);
+    if (committed_at === undefined) return;
+    revocationLatency.observe(Math.max(0, now - Date.parse(committed_at)) / 1000);
   }
 }

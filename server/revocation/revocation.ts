@@ -38,6 +38,34 @@ export const revocationSchema = z.object({
 
 export type Revocation = z.infer<typeof revocationSchema>;
 
+/** A message of a node. @throws where it is none */
+export function readRevocation(text: string): Revocation {
+  const message: unknown = JSON.parse(text);
+  return isEndOfSessions(message) ? message : revocationSchema.parse(message);
+}
+
+/** The usual message, told by hand: every socket waits for it, and the schema takes as long as all that follows. */
+function isEndOfSessions(message: unknown): message is Revocation {
+  const { user_id, session_ids, generations, jtis, reason, committed_at, revocation_id } =
+    message as Record<string, unknown>;
+  return (
+    Number.isSafeInteger(user_id) &&
+    isStrings(session_ids) &&
+    isStrings(jtis) &&
+    typeof generations === 'object' &&
+    generations !== null &&
+    Object.keys(generations).length === 0 &&
+    typeof reason === 'string' &&
+    isRevocation(reason) &&
+    typeof committed_at === 'string' &&
+    revocation_id === undefined
+  );
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
 /** A revocation as PostgreSQL keeps it, a row for each session. */
 export function fromRow(row: LiveRevocation): Revocation {
   const { userId, sessionId, generation, jti, reason, revokedAt, revocationId } = row;

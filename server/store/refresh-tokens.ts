@@ -1,5 +1,5 @@
 import type { Role } from '../config.ts';
-import { selectOne, type Db } from './database.ts';
+import { select, selectOne, type Db } from './database.ts';
 
 /** What the tokens of an account session say, read under the lock that a revocation takes as well. */
 export interface AccountSessionState {
@@ -107,4 +107,14 @@ export function findUsedRefreshToken(
        AND session.expires_at > :now AND owner.is_active AND owner.email IS NOT NULL`,
     { jti, now },
   );
+}
+
+/** The refresh tokens of a session. */
+export async function listJtisOfSession(db: Db, sessionId: string): Promise<string[]> {
+  const rows = await select<{ jti: string }>(
+    db,
+    'SELECT jti FROM refresh_tokens WHERE session_id = :sessionId',
+    { sessionId },
+  );
+  return rows.map(({ jti }) => jti);
 }

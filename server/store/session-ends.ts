@@ -8,10 +8,10 @@ export interface SessionSelection {
   except?: string;
 }
 
-/** A session that has just ended, and the refresh tokens of the phone surface that went with it. */
+/** A session that has just ended, and the refresh tokens of the phone surface that went with it; null: to be looked up. */
 export interface EndedSession {
   sessionId: string;
-  refreshJtis: string[];
+  refreshJtis: string[] | null;
 }
 
 interface SessionEnd {
@@ -61,9 +61,7 @@ function endOne(db: Db, sessionId: string, end: SessionEnd): Promise<EndedSessio
               :actor, :details
        FROM dead
      )
-     SELECT id AS "sessionId", CASE WHEN kind = 'phone'
-       THEN ARRAY(SELECT jti FROM refresh_tokens WHERE session_id = dead.id)
-       ELSE '{}' END AS "refreshJtis"
+     SELECT id AS "sessionId", CASE WHEN kind = 'phone' THEN NULL ELSE '{}'::text[] END AS "refreshJtis"
      FROM dead`,
     {
       ...audit,
