@@ -179,6 +179,8 @@ describe('the documentation', () => {
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const ids = operations.map(({ operationId }) => operationId);
     assert.equal(new Set(ids).size, ids.length);
+    const references = JSON.stringify(paths).match(/"\$ref":"[^"]*"/g) ?? [];
+    for (const each of references) assert.match(each, /#\/components\/schemas\//);
     for (const { responses, security } of operations) {
       assert.ok(['200', '201', '202', '204'].some((status) => status in responses));
       const isOptional = security.some((way) => Object.keys(way).length === 0);

@@ -47,7 +47,7 @@ const pushRoute = route({
   body: z.strictObject({
     to: recipient,
     event: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/, 'Use small letters, digits and _ . -'),
-    data: z.json().default(null),
+    data: z.unknown().optional().describe('Any JSON; null where there is none'),
   }),
   answer: z.object({
     event_id: z.string(),
@@ -57,7 +57,7 @@ const pushRoute = route({
   }),
   errors: [],
   handle: async (ctx, { body, principal, client }) => {
-    const { to, event, data } = body;
+    const { to, event, data = null } = body;
     const pushed = await pushEvent(ctx, { to, event, data, staff: principal, client });
     const { eventId, delivered, pendingNodeIds } = pushed;
     return {
