@@ -113,7 +113,8 @@ async function runTests(
   files: string[],
   isFullRun: boolean,
 ): Promise<number> {
-  const args = ['--test', `--test-concurrency=${availableParallelism()}`];
+  // One file more than processors: much of a test is waiting.
+  const args = ['--test', `--test-concurrency=${availableParallelism() + 1}`];
   args.push(`--test-timeout=${TIMEOUT_MS}`);
   args.push('--test-reporter=spec', '--test-reporter-destination=stdout');
   if (isFullRun) args.push(...COVERAGE);
