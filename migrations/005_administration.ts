@@ -27,49 +27,7 @@ export async function up(knex: Knex): Promise<void> {
     CREATE INDEX users_of_staff ON users (id DESC) WHERE roles && '{viewer,editor,admin}';
     CREATE INDEX users_not_active ON users (id DESC) WHERE NOT is_active;
   `);
-  await knex.raw(END_SESSIONS);
 }
-
-/** As in 002_accounts, with the actor in the audit log. */
-const END_SESSIONS = `
-  CREATE OR REPLACE FUNCTION end_sessions(
-    the_user integer, only_ids text[], except_id text, held_id text, reason text,
-    ended timestamptz, revoked_until timestamptz, audit jsonb
-  ) RETURNS TABLE (session_id text, refresh_jtis text[]) LANGUAGE plpgsql
-  SET plan_cache_mode = force_generic_plan AS $$
-    #variable_conflict use_column
-    BEGIN
-      PERFORM FROM users WHERE id = the_user FOR UPDATE;
-      RETURN QUERY
-        WITH dead AS (
-          UPDATE sessions SET ended_at = end_sessions.ended, end_reason = end_sessions.reason
-          WHERE user_id = the_user AND ended_at IS NULL
-            AND (only_ids IS NULL OR id = ANY (only_ids)) AND (except_id IS NULL OR id <> except_id)
-            AND (held_id IS NULL OR EXISTS (
-              SELECT FROM sessions held
-              WHERE held.id = held_id AND held.user_id = the_user AND held.ended_at IS NULL
-            ))
-          RETURNING id, kind
-        ), revoked AS (
-          INSERT INTO revocations (user_id, session_id, reason, revoked_at, expires_at)
-          SELECT the_user, id, end_sessions.reason, end_sessions.ended, revoked_until FROM dead
-        ), logged AS (
-          INSERT INTO audit_log (at, event_type, severity, user_id, session_id, ip, user_agent,
-                                 device_id, request_id, actor, details)
-          SELECT at, event_type, severity, user_id, entry.session_id, ip, user_agent,
-                 device_id, request_id, actor,
-                 details || jsonb_build_object('sessions_ended', ended_count)
-          FROM (SELECT count(*) AS ended_count FROM dead) AS counted,
-               jsonb_populate_record(NULL::audit_log, audit) AS entry
-          WHERE ended_count > 0
-        )
-        SELECT id, CASE WHEN kind = 'phone'
-          THEN ARRAY(SELECT jti FROM refresh_tokens WHERE refresh_tokens.session_id = dead.id)
-          ELSE '{}' END
-        FROM dead;
-    END
-  $$;
-`;
 
 /** What was added since would be lost, suspensions for one: a backup is the way back. */
 export function down(): Promise<void> {

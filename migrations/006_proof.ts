@@ -17,7 +17,10 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(END_SESSIONS);
 }
 
-/** As in 005_administration, with what nodes acknowledge. That one stays, for nodes that are still to be upgraded. */
+/**
+ * As in 002_accounts, with the actor of the audit log and what nodes acknowledge. That one stays, for nodes that are
+ * still to be upgraded.
+ */
 const END_SESSIONS = `
   CREATE FUNCTION end_sessions(
     the_user integer, only_ids text[], except_id text, held_id text, reason text,

@@ -9,7 +9,14 @@ import {
   type Environment,
 } from './environment.ts';
 
-export { APP_ROLES, ROLES, STAFF_ROLES, type AppRole, type Role } from './environment.ts';
+export {
+  APP_ROLES,
+  isStaffRole,
+  ROLES,
+  STAFF_ROLES,
+  type AppRole,
+  type Role,
+} from './environment.ts';
 
 /** The configuration is wrong: every problem of it, a sentence each. */
 export class ConfigError extends Error {

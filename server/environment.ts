@@ -9,6 +9,10 @@ export const ROLES = [...APP_ROLES, ...STAFF_ROLES] as const;
 export type AppRole = (typeof APP_ROLES)[number];
 export type Role = (typeof ROLES)[number];
 
+export function isStaffRole(role: Role): boolean {
+  return STAFF_ROLES.some((staffRole) => staffRole === role);
+}
+
 const ASYMMETRIC = Object.keys(KEY_OF_ALGORITHM) as AsymmetricAlgorithm[];
 const ALGORITHMS = ['HS256', ...ASYMMETRIC] as const;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listEvents } from '../queries/audit-log.ts';
 import { recordExport } from '../use-cases/record-export.ts';
-import { userIdSchema } from './admin-schemas.ts';
+import { userIdTextSchema } from './admin-schemas.ts';
 import { exportEvents } from './audit-export.ts';
 import { adminEventSchema, auditQuerySchema, toAdminEvent, toAuditFilters } from './audit-log.ts';
 import { toPage } from './pagination.ts';
@@ -15,7 +15,7 @@ export const adminAuditLogRoute = route({
   auth: 'staff',
   permission: 'audit:read',
   query: auditQuerySchema.extend({
-    user_id: userIdSchema.optional(),
+    user_id: userIdTextSchema.optional(),
     actor: z
       .string()
       .regex(/^(user:\d{1,10}|client:[a-z][a-z0-9-]{1,63})$/, 'such as user:12 or client:dispatch')

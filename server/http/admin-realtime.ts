@@ -3,6 +3,7 @@ import { ROLES } from '../config.ts';
 import { listNodes } from '../queries/nodes.ts';
 import { countOnline } from '../use-cases/count-online.ts';
 import { pushEvent } from '../use-cases/push-event.ts';
+import { userIdSchema } from './admin-schemas.ts';
 import { route, type Route } from './route.ts';
 
 const stateRoute = route({
@@ -34,7 +35,7 @@ const stateRoute = route({
 });
 
 const recipient = z.union([
-  z.strictObject({ user_id: z.int().min(1).max(2_147_483_647) }),
+  z.strictObject({ user_id: userIdSchema }),
   z.strictObject({ role: z.enum(ROLES) }),
 ]);
 

@@ -1,39 +1,25 @@
 import { z } from 'zod';
-import { ROLES } from '../config.ts';
 import type { User } from '../queries/users.ts';
+import { toAnswerWithoutRole, userSchema } from './schemas.ts';
 
 /** PostgreSQL's `integer`; another number is no user's. */
-export const userIdSchema = z
+export const userIdSchema = z.int().min(1).max(2_147_483_647);
+
+/** The same as text, in a path or a query. */
+export const userIdTextSchema = z
   .string()
   .regex(/^[1-9]\d{0,9}$/)
   .transform(Number)
-  .pipe(z.int().max(2_147_483_647));
+  .pipe(userIdSchema);
 
-/** What staff see of a user. */
-export const adminUserSchema = z.object({
-  id: z.int(),
-  phone_number: z.string().nullable(),
-  email: z.string().nullable(),
-  username: z.string().nullable(),
-  roles: z.array(z.enum(ROLES)),
-  is_active: z.boolean(),
-  suspended_until: z.iso.datetime().nullable(),
-  totp_enabled: z.boolean(),
-  created_at: z.iso.datetime(),
-  last_login: z.iso.datetime().nullable(),
-});
+/** What staff see of a user: nobody acts in a role here. */
+export const adminUserSchema = userSchema
+  .omit({ role: true })
+  .extend({ suspended_until: z.iso.datetime().nullable() });
 
 export function toAdminUser(user: User): z.input<typeof adminUserSchema> {
   return {
-    id: user.id,
-    phone_number: user.phoneNumber,
-    email: user.email,
-    username: user.username,
-    roles: user.roles,
-    is_active: user.isActive,
+    ...toAnswerWithoutRole(user),
     suspended_until: user.suspendedUntil?.toISOString() ?? null,
-    totp_enabled: user.totpEnabled,
-    created_at: user.createdAt.toISOString(),
-    last_login: user.lastLogin?.toISOString() ?? null,
   };
 }

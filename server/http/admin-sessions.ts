@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
-import { listLiveSessions } from '../queries/sessions.ts';
 import { findUserById } from '../queries/users.ts';
 import { revoke, type RevocationTarget } from '../use-cases/revoke.ts';
-import { userIdSchema } from './admin-schemas.ts';
-import { pageQuerySchema, toPage } from './pagination.ts';
+import { userIdSchema, userIdTextSchema } from './admin-schemas.ts';
 import { route, type Route } from './route.ts';
 import { displayTextSchema, sessionIdSchema } from './schemas.ts';
-import { sessionSchema, toSessionAnswer } from './sessions.ts';
+import { pageOfSessions, sessionPageSchema, sessionQuerySchema } from './sessions.ts';
 
 /** `<session id>.<generation>.<nonce>` */
 const jtiSchema = z.string().regex(/^[\w-]{22}\.\d{1,9}\.[\w-]{12}$/, 'This is no jti of ours');
@@ -18,20 +16,13 @@ const listRoute = route({
   summary: "A user's live sessions, the newest first",
   auth: 'staff',
   permission: 'sessions:read',
-  params: z.object({ id: userIdSchema }),
-  query: pageQuerySchema(sessionIdSchema),
-  answer: z.object({ sessions: z.array(sessionSchema), next_cursor: z.string().nullable() }),
+  params: z.object({ id: userIdTextSchema }),
+  query: sessionQuerySchema,
+  answer: sessionPageSchema,
   errors: ['not_found'],
   handle: async (ctx, { params, query }) => {
     if ((await findUserById(ctx.db, params.id)) === null) throw new AppError('not_found');
-    const found = await listLiveSessions(ctx.db, {
-      userId: params.id,
-      after: query.cursor ?? null,
-      limit: query.limit + 1,
-      now: new Date(ctx.clock.now()),
-    });
-    const { items, nextCursor } = toPage(found, query.limit);
-    return { sessions: items.map((item) => toSessionAnswer(item)), next_cursor: nextCursor };
+    return pageOfSessions(ctx, { userId: params.id, query });
   },
 });
 
@@ -41,7 +32,7 @@ const endAllRoute = route({
   summary: "End all of a user's sessions, of every kind",
   auth: 'staff',
   permission: 'sessions:write',
-  params: z.object({ id: userIdSchema }),
+  params: z.object({ id: userIdTextSchema }),
   errors: ['not_found'],
   handle: async (ctx, { params, principal, client }) => {
     await revoke(ctx, { target: { userId: params.id }, staff: principal, client });
@@ -65,7 +56,7 @@ const endOneRoute = route({
 
 const targetSchema = z
   .strictObject({
-    user_id: z.int().min(1).max(2_147_483_647).optional(),
+    user_id: userIdSchema.optional(),
     session_id: sessionIdSchema.optional(),
     jti: jtiSchema.optional(),
     reason: displayTextSchema.describe('For the audit log'),

@@ -5,7 +5,7 @@ import { findUserById, listUsers } from '../queries/users.ts';
 import { changeUser } from '../use-cases/change-user.ts';
 import { createUser } from '../use-cases/create-user.ts';
 import { eraseUser } from '../use-cases/erase-user.ts';
-import { adminUserSchema, toAdminUser, userIdSchema } from './admin-schemas.ts';
+import { adminUserSchema, toAdminUser, userIdTextSchema } from './admin-schemas.ts';
 import { pageQuerySchema, toPage } from './pagination.ts';
 import { route, type Route } from './route.ts';
 import { displayTextSchema, emailSchema, phoneNumberSchema, usernameSchema } from './schemas.ts';
@@ -48,7 +48,7 @@ const getRoute = route({
   summary: 'One user',
   auth: 'staff',
   permission: 'users:read',
-  params: z.object({ id: userIdSchema }),
+  params: z.object({ id: userIdTextSchema }),
   answer: adminUserSchema,
   errors: ['not_found'],
   handle: async (ctx, { params }) => {
@@ -102,7 +102,7 @@ const changeRoute = route({
   summary: 'Change roles, deactivate, suspend, unlock, or start a password reset',
   auth: 'staff',
   permission: 'users:write',
-  params: z.object({ id: userIdSchema }),
+  params: z.object({ id: userIdTextSchema }),
   body: z.strictObject({
     roles: rolesSchema.optional(),
     is_active: z.boolean().optional(),
@@ -136,7 +136,7 @@ const eraseRoute = route({
   summary: 'Erase a user, and end every session',
   auth: 'staff',
   permission: 'users:write',
-  params: z.object({ id: userIdSchema }),
+  params: z.object({ id: userIdTextSchema }),
   errors: ['not_found', 'last_admin'],
   handle: (ctx, { params, principal, client }) =>
     eraseUser(ctx, { userId: params.id, staff: principal, client }),

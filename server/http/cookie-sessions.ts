@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { chooseSessionRole } from '../use-cases/choose-session-role.ts';
-import type { SecondFactor } from '../use-cases/check-second-factor.ts';
 import { logInForCookie } from '../use-cases/log-in-for-cookie.ts';
 import { logOutCookie } from '../use-cases/log-out-cookie.ts';
 import { registerAccount } from '../use-cases/register-account.ts';
@@ -10,6 +9,7 @@ import {
   displayTextSchema,
   emailSchema,
   passwordSchema,
+  toFactor,
   totpCodeSchema,
   toUserAnswer,
   usernameSchema,
@@ -76,11 +76,6 @@ const loginRoute = route({
     return toUserAnswer(opened.user, opened.role);
   },
 });
-
-function toFactor({ totp_code, backup_code }: z.output<typeof loginSchema>): SecondFactor | null {
-  if (totp_code !== undefined) return { method: 'totp', code: totp_code };
-  return backup_code === undefined ? null : { method: 'backup_code', code: backup_code };
-}
 
 const logoutRoute = route({
   method: 'post',

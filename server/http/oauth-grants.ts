@@ -6,6 +6,7 @@ import {
   emailSchema,
   passwordSchema,
   refreshTokenSchema,
+  toFactor,
   totpCodeSchema,
 } from './schemas.ts';
 
@@ -40,15 +41,10 @@ export function toGrant(form: TokenForm): Grant | null {
   if (grant_type !== 'password') return null;
   if (email === undefined) throw missing('username');
   if (password === undefined) throw missing('password');
-  return { type: grant_type, email, password, factor: toFactor(form) };
-}
-
-function toFactor({ totp_code, backup_code }: TokenForm): SecondFactor | null {
-  if (totp_code !== undefined && backup_code !== undefined) {
+  if (form.totp_code !== undefined && form.backup_code !== undefined) {
     throw refusal({ path: 'backup_code', message: 'is sent beside totp_code' });
   }
-  if (totp_code !== undefined) return { method: 'totp', code: totp_code };
-  return backup_code === undefined ? null : { method: 'backup_code', code: backup_code };
+  return { type: grant_type, email, password, factor: toFactor(form) };
 }
 
 function missing(path: string): AppError {

@@ -2,6 +2,7 @@ import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js'
 import { z } from 'zod';
 import { ROLES, type Config, type Role } from '../config.ts';
 import type { User } from '../queries/users.ts';
+import type { SecondFactor } from '../use-cases/check-second-factor.ts';
 
 /** ITU-T E.164 §6: at most 15 digits, which the library lets some countries exceed. */
 const E164 = /^\+[1-9]\d{4,14}$/;
@@ -48,6 +49,17 @@ export const backupCodeSchema = z
   )
   .meta({ example: 'K7PM2XQ9' });
 
+interface CodesInOne {
+  totp_code?: string | undefined;
+  backup_code?: string | undefined;
+}
+
+/** The second factor of a sign-in that sends it along; null where it does not. */
+export function toFactor({ totp_code, backup_code }: CodesInOne): SecondFactor | null {
+  if (totp_code !== undefined) return { method: 'totp', code: totp_code };
+  return backup_code === undefined ? null : { method: 'backup_code', code: backup_code };
+}
+
 /** Text that people are shown: no control characters, which PostgreSQL and terminals cannot bear. */
 export const displayTextSchema = z
   .string()
@@ -87,12 +99,15 @@ export const userSchema = z.object({
 });
 
 export function toUserAnswer(user: User, role: Role): z.input<typeof userSchema> {
+  return { ...toAnswerWithoutRole(user), role };
+}
+
+export function toAnswerWithoutRole(user: User): Omit<z.input<typeof userSchema>, 'role'> {
   return {
     id: user.id,
     phone_number: user.phoneNumber,
     email: user.email,
     username: user.username,
-    role,
     roles: user.roles,
     is_active: user.isActive,
     totp_enabled: user.totpEnabled,

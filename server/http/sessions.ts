@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ROLES } from '../config.ts';
+import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { listLiveSessions, type SessionListItem } from '../queries/sessions.ts';
 import { findUserById } from '../queries/users.ts';
@@ -16,7 +17,7 @@ import {
   userSchema,
 } from './schemas.ts';
 
-export const sessionSchema = z.object({
+const sessionSchema = z.object({
   id: z.string(),
   kind: z.enum(['cookie', 'phone', 'account']),
   role: z.enum(ROLES),
@@ -92,28 +93,49 @@ function meRoute(prefix: string): Route {
   });
 }
 
+export const sessionQuerySchema = pageQuerySchema(sessionIdSchema);
+
+export const sessionPageSchema = z.object({
+  sessions: z.array(sessionSchema),
+  next_cursor: z.string().nullable(),
+});
+
+interface PageInput {
+  userId: number;
+  query: z.output<typeof sessionQuerySchema>;
+  /** The session that asks, where it is one of the user's own. */
+  currentId?: string;
+}
+
+/** A page of a user's live sessions, for themselves or for staff. */
+export async function pageOfSessions(
+  ctx: Pick<AppContext, 'db' | 'clock'>,
+  { userId, query, currentId }: PageInput,
+): Promise<z.input<typeof sessionPageSchema>> {
+  const found = await listLiveSessions(ctx.db, {
+    userId,
+    after: query.cursor ?? null,
+    limit: query.limit + 1,
+    now: new Date(ctx.clock.now()),
+  });
+  const { items, nextCursor } = toPage(found, query.limit);
+  return {
+    sessions: items.map((item) => toSessionAnswer(item, currentId)),
+    next_cursor: nextCursor,
+  };
+}
+
 function listRoute(prefix: string): Route {
   return route({
     method: 'get',
     path: `${prefix}/sessions`,
     summary: "The user's live sessions, the newest first",
     auth: 'bearer',
-    query: pageQuerySchema(sessionIdSchema),
-    answer: z.object({ sessions: z.array(sessionSchema), next_cursor: z.string().nullable() }),
+    query: sessionQuerySchema,
+    answer: sessionPageSchema,
     errors: [],
-    handle: async (ctx, { principal, query }) => {
-      const found = await listLiveSessions(ctx.db, {
-        userId: principal.userId,
-        after: query.cursor ?? null,
-        limit: query.limit + 1,
-        now: new Date(ctx.clock.now()),
-      });
-      const { items, nextCursor } = toPage(found, query.limit);
-      return {
-        sessions: items.map((item) => toSessionAnswer(item, principal.sessionId)),
-        next_cursor: nextCursor,
-      };
-    },
+    handle: (ctx, { principal, query }) =>
+      pageOfSessions(ctx, { userId: principal.userId, query, currentId: principal.sessionId }),
   });
 }
 
@@ -140,10 +162,9 @@ function endRoutes(prefix: string): Route[] {
   ];
 }
 
-/** @param currentId Of the session that asks, where it is one of the user's own. */
-export function toSessionAnswer(
+function toSessionAnswer(
   session: SessionListItem,
-  currentId?: string,
+  currentId: string | undefined,
 ): z.input<typeof sessionSchema> {
   return {
     id: session.id,

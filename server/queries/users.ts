@@ -1,4 +1,4 @@
-import type { Role } from '../config.ts';
+import { isStaffRole, type Role } from '../config.ts';
 import { selectByPlan, selectOne, type Db } from '../store/database.ts';
 import { USER_COLUMNS, type User } from '../store/users.ts';
 
@@ -30,12 +30,11 @@ export function listUsers(
   { limit, ...filters }: UserFilters & { limit: number },
 ): Promise<User[]> {
   const { text, role, isActive, afterId } = filters;
-  const isStaffRole = role !== null && role !== 'rider' && role !== 'driver';
   const conditions = [
     ...(text === null ? [] : [`${TEXT} LIKE :pattern`]),
     ...(role === null ? [] : ['roles @> ARRAY[:role]']),
     // Those of staff are few among many: their index is found by its own condition.
-    ...(isStaffRole ? [STAFF] : []),
+    ...(role !== null && isStaffRole(role) ? [STAFF] : []),
     ...(isActive === null ? [] : [isActive ? 'is_active' : 'NOT is_active']),
     ...(afterId === null ? [] : ['id < :afterId']),
   ];

@@ -59,6 +59,11 @@ export async function endSessions(
   }
 }
 
+/** Whether `endSessions` failed because the held session had ended before. */
+export function hadEnded(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'token_revoked';
+}
+
 /** Looked up while the nodes are told: every socket waits for that, and nobody for these. */
 async function listRefreshJtis(
   { db }: EndSessionsContext,

@@ -105,23 +105,6 @@ export async function findEmail(db: Db, userId: number): Promise<string | null> 
   return row?.email ?? null;
 }
 
-interface NewAccount {
-  email: string;
-  username: string | null;
-  roles: Role[];
-  now: Date;
-}
-
-/** A new user; null where the e-mail address or the username is taken. */
-export function insertUserByEmail(trx: Trx, account: NewAccount): Promise<User | null> {
-  return selectOne<User>(
-    trx,
-    `INSERT INTO users (email, username, roles, created_at)
-     VALUES (:email, :username, :roles, :now) ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`,
-    { ...account },
-  );
-}
-
 /** Notes the sign-in and the role that it was for, which the user holds from then on. */
 export async function recordLogin(
   trx: Trx,

@@ -1,5 +1,5 @@
 import { recordAudit, type Actor, type Client } from '../audit.ts';
-import { STAFF_ROLES, type Role } from '../config.ts';
+import { isStaffRole, type Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { isClientSecret } from '../crypto/client-secret.ts';
 import { AppError } from '../errors.ts';
@@ -64,8 +64,6 @@ export async function assertPermitted(ctx: AuditContext, demand: Demand): Promis
   throw new AppError('insufficient_permissions');
 }
 
-const isStaff = (role: Role): boolean => STAFF_ROLES.some((staffRole) => staffRole === role);
-
 /**
  * To give or take a role is for those who may change roles, and so is any change of somebody of the staff: nobody
  * shuts out those above them.
@@ -76,7 +74,7 @@ export function assertMayManage(
   { before, after }: { before: readonly Role[]; after: readonly Role[] },
 ): void {
   const isSame = before.toSorted().join() === after.toSorted().join();
-  if ((isSame && !before.some(isStaff)) || can('roles:write')) return;
+  if ((isSame && !before.some(isStaffRole)) || can('roles:write')) return;
   throw new AppError('insufficient_permissions');
 }
 

@@ -1,6 +1,5 @@
 import type { Client } from '../audit.ts';
-import { AppError } from '../errors.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { endSessions, hadEnded, type EndSessionsContext } from '../revocation/end-sessions.ts';
 import type { CookiePrincipal } from './authenticate-cookie.ts';
 
 /**
@@ -19,6 +18,6 @@ export async function logOutCookie(
     heldSessionId: sessionId,
     client,
   }).catch((error: unknown) => {
-    if (!(error instanceof AppError) || error.code !== 'token_revoked') throw error;
+    if (!hadEnded(error)) throw error;
   });
 }

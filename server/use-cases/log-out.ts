@@ -3,7 +3,7 @@ import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { decodeToken, parseJti } from '../crypto/jwt.ts';
 import { AppError } from '../errors.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { endSessions, hadEnded, type EndSessionsContext } from '../revocation/end-sessions.ts';
 import type { Principal, TokenKindName } from './authenticate-token.ts';
 
 type LogOutContext = Pick<AppContext, 'phoneKeys' | 'accountKeys'> & EndSessionsContext;
@@ -32,8 +32,7 @@ export async function logOut(ctx: LogOutContext, input: LogOutInput): Promise<vo
   if (refreshToken === undefined) throw new AppError('invalid_token');
   const holder = readRefreshToken(ctx, refreshToken, input.kind);
   await endSession(ctx, { holder, client }).catch((error: unknown) => {
-    const hadEnded = error instanceof AppError && error.code === 'token_revoked';
-    throw hadEnded ? new AppError('invalid_refresh_token') : error;
+    throw hadEnded(error) ? new AppError('invalid_refresh_token') : error;
   });
 }
 

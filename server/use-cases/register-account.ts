@@ -2,8 +2,9 @@ import { recordAudit, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { inTransaction } from '../store/database.ts';
+import { insertUser } from '../store/managed-users.ts';
 import { setPassword } from '../store/passwords.ts';
-import { insertUserByEmail, type User } from '../store/users.ts';
+import type { User } from '../store/users.ts';
 import { issueVerification, type VerificationContext } from './issue-verification.ts';
 import { mailLimitKey } from './one-time-token.ts';
 import { assertPasswordAllowed } from './password-policy.ts';
@@ -30,7 +31,8 @@ export async function registerAccount(
   const passwordHash = await ctx.passwords.hash(password);
   const now = new Date(ctx.clock.now());
   const { user, send } = await inTransaction(ctx.db, async (trx) => {
-    const user = await insertUserByEmail(trx, { email, username, roles: ['rider'], now });
+    const account = { phoneNumber: null, email, username, roles: ['rider' as const], now };
+    const user = await insertUser(trx, account);
     if (user === null) throw new AppError('account_exists');
     const { id: userId } = user;
     await setPassword(trx, { userId, passwordHash, now });

@@ -2,8 +2,7 @@ import type { Client } from '../audit.ts';
 import { epochSeconds } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { decodeToken } from '../crypto/jwt.ts';
-import { AppError } from '../errors.ts';
-import { endSessions, type EndSessionsContext } from '../revocation/end-sessions.ts';
+import { endSessions, hadEnded, type EndSessionsContext } from '../revocation/end-sessions.ts';
 
 type RevokeContext = EndSessionsContext & Pick<AppContext, 'accountKeys'>;
 
@@ -29,7 +28,6 @@ export async function revokeToken(
     client,
     ...(access && { token: { jti: access.jti, expiresAt: access.exp } }),
   }).catch((error: unknown) => {
-    const hadEnded = error instanceof AppError && error.code === 'token_revoked';
-    if (!hadEnded) throw error;
+    if (!hadEnded(error)) throw error;
   });
 }
