@@ -11,7 +11,8 @@ import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { Connections } from './realtime/connections.ts';
 import { keepPresence } from './realtime/presence.ts';
 import { createGateway } from './realtime/gateway.ts';
-import { BUILT_IN_MESSAGES, defineMessage, type MessageTypes } from './realtime/messages.ts';
+import { createMessages } from './realtime/built-in-messages.ts';
+import { defineMessage, type MessageTypes } from './realtime/messages.ts';
 import { closeDatabase, migrate } from './store/database.ts';
 import { bootstrapAdmin } from './use-cases/bootstrap-admin.ts';
 import { keepAuditLog } from './use-cases/keep-audit-log.ts';
@@ -143,7 +144,7 @@ async function runExtensions(
   { extensions = [] }: Overrides,
 ): Promise<Extended> {
   const routers: ExtraRouter[] = [];
-  const messages = new Map(BUILT_IN_MESSAGES);
+  const messages = createMessages();
   const medallion: Medallion = {
     context,
     addRouter: (path, router) => routers.push({ path, router }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { AppError } from '../server/errors.ts';
 import type { Extension } from '../server/extension.ts';
 import { startApp } from './support/app.ts';
 import { assertLives } from './support/live-sockets.ts';
@@ -32,6 +33,12 @@ const addMessages: Extension = ({ addMessage }) => {
     handle: async (_connection, { delay_ms }) => {
       await new Promise((resolve) => setTimeout(resolve, delay_ms));
       return { type: 'done' };
+    },
+  });
+  addMessage('refuse', {
+    fields: {},
+    handle: () => {
+      throw new AppError('insufficient_permissions');
     },
   });
   addMessage('quiet', { fields: {}, handle: () => undefined });
@@ -276,6 +283,17 @@ test('a frame may be answered with nothing, or with an event', async () => {
   const event = await socket.next('event');
   assert.deepEqual(event, { type: 'event', event: 'pushed', data: [1] });
   assert.deepEqual(socket.frames, []);
+});
+
+test('a refusal is answered with its code and its sentence', async () => {
+  const socket = await open();
+  socket.send({ type: 'refuse', ref: 1 });
+  assert.deepEqual(await socket.next('error'), {
+    type: 'error',
+    code: 'insufficient_permissions',
+    detail: 'Insufficient permissions',
+    ref: 1,
+  });
 });
 
 for (const type of ['throw', 'reject']) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AppContext } from '../context.ts';
+import { toAppError } from '../errors.ts';
 import type { Connection, ServerFrame } from './connection.ts';
 
 /** What a client may name a frame by, to find its answer. */
@@ -8,7 +9,7 @@ const ref = z.union([z.string().max(128), z.number()]).optional();
 export interface MessageDefinition<Shape extends z.ZodRawShape> {
   /** The frame's own fields, beside `type` and `ref`; others are refused. */
   fields: Shape;
-  /** What the frame does; its answer, if it has one, is sent with the frame's `ref`. */
+  /** What the frame does; its answer, if it has one, is sent with the frame's `ref`. May throw an `AppError`. */
   handle: (
     connection: Connection,
     frame: z.output<z.ZodObject<Shape>>,
@@ -16,7 +17,7 @@ export interface MessageDefinition<Shape extends z.ZodRawShape> {
 }
 
 /** Acts on a frame, given as parsed JSON. */
-type FrameHandler = (
+export type FrameHandler = (
   connection: Connection,
   value: unknown,
 ) => ReturnType<MessageDefinition<z.ZodRawShape>['handle']>;
@@ -36,18 +37,16 @@ export function defineMessage<Shape extends z.ZodRawShape>({
 
 export type MessageTypes = ReadonlyMap<string, FrameHandler>;
 
-export const BUILT_IN_MESSAGES: MessageTypes = new Map([
-  ['ping', defineMessage({ fields: {}, handle: () => ({ type: 'pong' }) })],
-]);
-
-/** Codes of `error` frames. */
+/** Codes of `error` frames, beside those of `errors.ts`. */
 const FRAME_ERRORS = {
   unknown_type: 'There is no frame of this type',
   invalid_frame: 'The frame does not have the fields of its type',
-  internal_error: 'Something went wrong on our side',
 } as const;
 
-/** Acts on one text frame. False where it is not of the protocol, so that the socket must be closed. */
+/**
+ * Acts on one text frame; an `AppError` that its handler throws is answered with its code and sentence. False where it
+ * is not of the protocol, so that the socket must be closed.
+ */
 export async function receive(
   ctx: Pick<AppContext, 'log'>,
   { connection, types, text }: { connection: Connection; types: MessageTypes; text: string },
@@ -62,8 +61,11 @@ export async function receive(
   try {
     answer(await dispatch(types, connection, parsed.value));
   } catch (error) {
-    ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
-    answer(errorFrame('internal_error'));
+    const { code, message, status } = toAppError(error);
+    if (status === 500) {
+      ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
+    }
+    answer({ type: 'error', code, detail: message });
   }
   return true;
 }
