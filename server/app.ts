@@ -87,7 +87,9 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
     if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
       context.log.warn('redis is not reached yet, starting without it');
     }
-    const { server, stop } = assemble(context, await runExtensions(context, overrides));
+    const connections = new Connections(context);
+    const extended = await runExtensions({ context, connections }, overrides);
+    const { server, stop } = assemble({ context, connections }, extended);
     const close = async () => {
       state.isDraining = true;
       await stop();
@@ -100,14 +102,18 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
   }
 }
 
+interface Edges {
+  context: AppContext;
+  connections: Connections;
+}
+
 interface Extended {
   routers: ExtraRouter[];
   messages: MessageTypes;
 }
 
 /** The two edges on one HTTP server, and what runs by itself. */
-function assemble(context: AppContext, { routers, messages }: Extended) {
-  const connections = new Connections(context);
+function assemble({ context, connections }: Edges, { routers, messages }: Extended) {
   context.node.countSockets = () => connections.size;
   context.revocations.onRevocation((revocation) => connections.revoke(revocation));
   context.events.start(
@@ -140,11 +146,11 @@ function assemble(context: AppContext, { routers, messages }: Extended) {
 }
 
 async function runExtensions(
-  context: AppContext,
+  { context, connections }: Edges,
   { extensions = [] }: Overrides,
 ): Promise<Extended> {
   const routers: ExtraRouter[] = [];
-  const messages = createMessages();
+  const messages = createMessages(context, connections);
   const medallion: Medallion = {
     context,
     addRouter: (path, router) => routers.push({ path, router }),

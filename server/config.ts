@@ -125,6 +125,7 @@ function toConfig(env: Environment) {
     revocationGraceSeconds: env.REVOCATION_GRACE_SECONDS,
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
+    socketMessages: env.RATE_LIMIT_SOCKET_MESSAGES,
   };
 }
 

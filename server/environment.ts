@@ -150,6 +150,7 @@ export const environmentSchema = z.object({
 
   MAX_SOCKETS_PER_NODE: count.default(50_000),
   MAX_SOCKETS_PER_USER: count.default(20),
+  RATE_LIMIT_SOCKET_MESSAGES: limit.prefault('100/10'),
 });
 
 export type Environment = z.infer<typeof environmentSchema>;

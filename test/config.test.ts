@@ -193,6 +193,7 @@ describe('a variable', () => {
     OTP_LIMIT_PER_IP: ['300 per hour'],
     SMS_PROVIDER: ['pigeon'],
     MAX_SOCKETS_PER_USER: ['0', 'many'],
+    RATE_LIMIT_SOCKET_MESSAGES: ['0/10', '5', 'many'],
     DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
     TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
     BACKUP_CODES_COUNT: ['0', '21', 'ten'],

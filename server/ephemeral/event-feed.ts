@@ -10,6 +10,8 @@ const eventSchema = z.object({
   to: z.union([z.object({ user_id: z.int() }), z.object({ role: z.string() })]),
   event: z.string(),
   data: z.unknown(),
+  /** Whether a slow client need not see all of this name, but the newest. */
+  latest_only: z.boolean().default(false),
 });
 
 /** What the backend pushes to sockets: to all of a user's, or to all that act in a role. */

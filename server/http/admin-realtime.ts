@@ -49,6 +49,10 @@ const pushRoute = route({
     to: recipient,
     event: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/, 'Use small letters, digits and _ . -'),
     data: z.unknown().optional().describe('Any JSON; null where there is none'),
+    latest_only: z
+      .boolean()
+      .default(false)
+      .describe('Of events of this name, a client that is slow to read gets the newest alone'),
   }),
   answer: z.object({
     event_id: z.string(),
@@ -58,8 +62,8 @@ const pushRoute = route({
   }),
   errors: [],
   handle: async (ctx, { body, principal, client }) => {
-    const { to, event, data = null } = body;
-    const pushed = await pushEvent(ctx, { to, event, data, staff: principal, client });
+    const { data = null, ...rest } = body;
+    const pushed = await pushEvent(ctx, { ...rest, data, staff: principal, client });
     const { eventId, delivered, pendingNodeIds } = pushed;
     return {
       event_id: eventId,

@@ -18,6 +18,11 @@ export const CLOSE_CODES = {
     sentence: 'This node cannot prove that it knows every revocation',
   },
   not_the_protocol: { code: 4400, client: 'fix', sentence: 'Frames are JSON in text' },
+  foreign_token: {
+    code: 4400,
+    client: 'fix',
+    sentence: 'A socket lives on only by a token of its own session',
+  },
   token_expired: {
     code: 4401,
     client: 'refresh-then-reconnect',
@@ -35,6 +40,11 @@ export const CLOSE_CODES = {
   },
   no_pong: { code: 4408, client: 'back-off', sentence: 'A ping was not answered' },
   slow_reader: { code: 4408, client: 'back-off', sentence: 'Frames are not read fast enough' },
+  too_many_messages: {
+    code: 4429,
+    client: 'back-off',
+    sentence: 'Frames come faster than they may',
+  },
   logout: { code: 4500, client: 'sign-in', sentence: 'The session was logged out' },
   session_revoked: { code: 4500, client: 'sign-in', sentence: 'The session was ended' },
   logout_all: { code: 4501, client: 'sign-in', sentence: 'All sessions were ended' },

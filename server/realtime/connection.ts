@@ -11,8 +11,16 @@ export interface ServerFrame {
   [field: string]: unknown;
 }
 
+/** So many in so many seconds. */
+interface Rate {
+  points: number;
+  seconds: number;
+}
+
 /** A client that lets this much pile up is not reading. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
+/** Of so many kinds of frames the newest waits for a slow client; it is for kinds, not for keys of the world. */
+const MAX_WAITING = 32;
 
 /**
  * One socket, from before its handshake is answered. Once gated it is dead: no frame of its is processed and
@@ -20,20 +28,36 @@ const MAX_BUFFERED_BYTES = 256 * 1024;
  */
 export class Connection {
   readonly id: string;
-  readonly principal: Principal;
   /** Whether the client has been heard since it was last pinged. */
   isAlive = true;
+  /** Called when it is gone. */
+  onClosed: (() => void) | null = null;
   readonly #lease: Lease;
+  #principal: Principal;
   /** What came while nothing may be served. */
-  readonly #held: (() => void)[] = [];
+  #held: (() => void)[] | null = null;
+  /** By kind, the newest frame of those that a slow client need not see all of. */
+  #waiting: Map<string, string> | null = null;
+  /** Until when, on the steady clock, what it has sent uses up the rate that it may send at. */
+  #busyUntil = 0;
   #webSocket: WebSocket | null = null;
   #transport: Duplex | null = null;
   #gatedFor: CloseReason | null = null;
 
   constructor(id: string, principal: Principal, lease: Lease) {
     this.id = id;
-    this.principal = principal;
+    this.#principal = principal;
     this.#lease = lease;
+  }
+
+  /** Who it acts as; of one session from its beginning to its end. */
+  get principal(): Principal {
+    return this.#principal;
+  }
+
+  /** It lives on by a newer token of its session. */
+  renew(principal: Principal): void {
+    this.#principal = principal;
   }
 
   /** Why the socket is dead, though it may not be closed yet; null while it lives. */
@@ -46,35 +70,65 @@ export class Connection {
     return this.#webSocket !== null;
   }
 
+  /** Whether more waits for the client than the kernel takes. */
+  get isSlow(): boolean {
+    return this.#transport?.writableNeedDrain === true;
+  }
+
   attach(webSocket: WebSocket, transport: Duplex): void {
     this.#webSocket = webSocket;
     this.#transport = transport;
   }
 
-  send(frame: ServerFrame): void {
+  /** @param frame An object, or its JSON. */
+  send(frame: ServerFrame | string): void {
     this.whenServed(() => {
       if (this.#webSocket === null) return;
       if (this.#isBackedUp()) this.close('slow_reader');
-      else this.#webSocket.send(JSON.stringify(frame));
+      else this.#webSocket.send(toText(frame));
     });
+  }
+
+  /** Sends a frame; where the client is slow to read, only the newest of its kind. */
+  sendLatest(kind: string, frame: ServerFrame | string): void {
+    this.whenServed(() => {
+      const isFull = (this.#waiting?.size ?? 0) >= MAX_WAITING && !this.#waiting?.has(kind);
+      if (!this.isSlow || isFull) this.send(frame);
+      else this.#makeWaiting().set(kind, toText(frame));
+    });
+  }
+
+  /**
+   * Whether the client may send one more frame now: a token bucket (as the generic cell rate algorithm, one number).
+   * @param rate So many frames at once, and in so many seconds.
+   */
+  mayReceive({ points, seconds }: Rate, steadyMs: number): boolean {
+    const intervalMs = (seconds * 1000) / points;
+    const busyUntil = Math.max(this.#busyUntil, steadyMs) + intervalMs;
+    if (busyUntil - steadyMs > seconds * 1000) return false;
+    this.#busyUntil = busyUntil;
+    return true;
   }
 
   /** Runs `task`, unless the socket is dead; where the node lost its lease, when that is held again, in their order. */
   whenServed(task: () => void): void {
     if (this.#gatedFor !== null) return;
-    if (this.#held.length === 0 && this.#lease.isHeld) {
+    if (!this.#isHolding() && this.#lease.isHeld) {
       task();
       return;
     }
+    this.#held ??= [];
     this.#held.push(task);
     this.#webSocket?.pause();
   }
 
   /** The lease is held again. */
   release(): void {
-    if (this.#held.length === 0) return;
-    for (const task of this.#held.splice(0)) this.whenServed(task);
-    if (this.#held.length === 0) this.#webSocket?.resume();
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    for (const task of held) this.whenServed(task);
+    if (!this.#isHolding()) this.#webSocket?.resume();
   }
 
   ping(): void {
@@ -96,13 +150,13 @@ export class Connection {
 
   /**
    * Gates, and closes for the reason that it was first gated for. The peer has a second to answer (the
-   * server's `closeTimeout`).
+   * server's `closeTimeout`). False where there is nothing left to close.
    */
-  close(reason: CloseReason): void {
+  close(reason: CloseReason): boolean {
     this.gate(reason);
     const webSocket = this.#webSocket;
     if (webSocket === null || this.#gatedFor === null || webSocket.readyState !== WebSocket.OPEN) {
-      return;
+      return false;
     }
     // One that was held reads nothing: its peer's answer to the close would not be heard.
     webSocket.resume();
@@ -118,9 +172,29 @@ export class Connection {
       webSocket.close(CLOSE_CODES[this.#gatedFor].code, this.#gatedFor);
       this.#transport?.uncork();
     }
+    return true;
+  }
+
+  #makeWaiting(): Map<string, string> {
+    if (this.#waiting !== null) return this.#waiting;
+    const waiting = new Map<string, string>();
+    this.#waiting = waiting;
+    this.#transport?.once('drain', () => {
+      this.#waiting = null;
+      for (const frame of waiting.values()) this.send(frame);
+    });
+    return waiting;
+  }
+
+  #isHolding(): boolean {
+    return this.#held !== null;
   }
 
   #isBackedUp(): boolean {
     return (this.#webSocket?.bufferedAmount ?? 0) > MAX_BUFFERED_BYTES;
   }
+}
+
+function toText(frame: ServerFrame | string): string {
+  return typeof frame === 'string' ? frame : JSON.stringify(frame);
 }

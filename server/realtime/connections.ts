@@ -1,26 +1,25 @@
 import { repeat } from '../clock.ts';
 import type { AppContext } from '../context.ts';
 import { sessionsOf, type Revocation } from '../revocation/revocation.ts';
+import type { Principal } from '../use-cases/authenticate-token.ts';
 import type { PushedEvent } from '../use-cases/push-event.ts';
 import type { CloseReason } from './close-codes.ts';
+import { closeAll } from './closing.ts';
 import type { Connection } from './connection.ts';
+import { Expiries } from './expiries.ts';
+import { inChunks } from './in-chunks.ts';
+import { expiringFrame } from './server-frames.ts';
 
 export const HEARTBEAT_SECONDS = 25;
-/** To write to thousands in one turn of the event loop would hold up everybody else. */
-const CHUNK = 50;
 /** Sockets of a node without a lease are closed after this, if it has none then. */
 const HOLD_MS = 300;
-
-interface Membership {
-  slice: Set<Connection>;
-  cancelExpiry: () => void;
-}
 
 type ConnectionsContext = Pick<AppContext, 'clock' | 'log' | 'metrics' | 'lease' | 'revocations'>;
 
 /** The sockets of this node: found by session and by user, kept alive by one timer, closed by revocations. */
 export class Connections {
-  readonly #members = new Map<Connection, Membership>();
+  /** Each with the slice of the heartbeat that it is in. */
+  readonly #members = new Map<Connection, Set<Connection>>();
   readonly #bySession = new Map<string, Set<Connection>>();
   readonly #byUser = new Map<number, Set<Connection>>();
   /** A slice of the sockets for each second of the heartbeat, so that the pings are spread out. */
@@ -28,6 +27,7 @@ export class Connections {
   readonly #clock: ConnectionsContext['clock'];
   readonly #revocations: ConnectionsContext['revocations'];
   readonly #metrics: ConnectionsContext['metrics'];
+  readonly #expiries: Expiries;
   readonly #stopHeartbeat: () => void;
   #cancelLapse: () => void = () => undefined;
   #onArrival: (userId: number) => void = () => undefined;
@@ -37,6 +37,14 @@ export class Connections {
 
   constructor({ clock, log, metrics, lease, revocations }: ConnectionsContext) {
     this.#clock = clock;
+    this.#expiries = new Expiries(clock, {
+      onExpiring: (connections) => {
+        void inChunks(connections, tellExpiring);
+      },
+      onExpired: (connections) => {
+        this.#closeAll(connections, { reason: 'token_expired', path: 'expiry' });
+      },
+    });
     this.#metrics = metrics;
     this.#revocations = revocations;
     lease.onChange({
@@ -68,27 +76,39 @@ export class Connections {
 
   /** From here on revocations find the connection, though its handshake is still to be answered. */
   add(connection: Connection): void {
-    const { sessionId, userId, expiresAt } = connection.principal;
+    const { sessionId, userId } = connection.principal;
     const slice = this.#sliceOf(this.#joined++);
-    const cancelExpiry = this.#clock.after(expiresAt * 1000 - this.#clock.now(), () => {
-      connection.close('token_expired');
-      this.#metrics.revocationPath.inc({ path: 'expiry' });
-    });
-    this.#members.set(connection, { slice, cancelExpiry });
+    this.#members.set(connection, slice);
     slice.add(connection);
+    this.#expiries.add(connection);
     addTo(this.#bySession, sessionId, connection);
     if (!this.#byUser.has(userId)) this.#onArrival(userId);
     addTo(this.#byUser, userId, connection);
   }
 
   remove(connection: Connection): void {
-    const member = this.#members.get(connection);
-    if (member === undefined) return;
+    const slice = this.#members.get(connection);
+    if (slice === undefined) return;
     this.#members.delete(connection);
-    member.slice.delete(connection);
-    member.cancelExpiry();
+    slice.delete(connection);
+    this.#expiries.remove(connection);
+    connection.onClosed?.();
     removeFrom(this.#bySession, connection.principal.sessionId, connection);
     removeFrom(this.#byUser, connection.principal.userId, connection);
+  }
+
+  /** Its handshake has been answered, and it has been sent its first frame. */
+  opened(connection: Connection): void {
+    if (this.#expiries.isExpiring(connection)) tellExpiring(connection);
+  }
+
+  /** The socket lives on by a newer token of its session; an older one changes nothing. */
+  renew(connection: Connection, principal: Principal): void {
+    if (principal.expiresAt < connection.principal.expiresAt) return;
+    if (!this.#members.has(connection)) return;
+    this.#expiries.remove(connection);
+    connection.renew(principal);
+    this.#expiries.add(connection);
   }
 
   /** Gates every socket whose token is known to be dead before it returns, closes them, and tells how many they are. */
@@ -98,13 +118,13 @@ export class Connections {
       .flatMap((id) => [...(this.#bySession.get(id) ?? [])])
       .filter(({ principal }) => this.#revocations.hasToken(principal.jti));
     for (const connection of dead) connection.gate(reason);
-    void closeInChunks(dead, reason);
+    void closeAll(dead, reason);
     return dead.length;
   }
 
   async closeAll(reason: CloseReason): Promise<void> {
     this.#stopHeartbeat();
-    await closeInChunks([...this.#members.keys()], reason);
+    await closeAll([...this.#members.keys()], reason);
   }
 
   /** Nothing is served meanwhile; whoever can prove its knowledge in time, as after a pause, loses no socket. */
@@ -112,10 +132,18 @@ export class Connections {
     this.#metrics.leaseLost.inc();
     this.#cancelLapse = this.#clock.after(HOLD_MS, () => {
       const all = [...this.#members.keys()];
-      this.#metrics.revocationPath.inc({ path: 'lease' }, all.length);
-      for (const connection of all) connection.gate('no_proof');
-      void closeInChunks(all, 'no_proof');
+      this.#closeAll(all, { reason: 'no_proof', path: 'lease' });
     });
+  }
+
+  /** Nothing of theirs is served from here on, though the last may be closed later than the first. */
+  #closeAll(
+    connections: Connection[],
+    { reason, path }: { reason: CloseReason; path: string },
+  ): void {
+    this.#metrics.revocationPath.inc({ path }, connections.length);
+    for (const connection of connections) connection.gate(reason);
+    void closeAll(connections, reason);
   }
 
   #releaseAll(): void {
@@ -128,16 +156,18 @@ export class Connections {
   }
 
   /** Hands an event to those it is for, each in the order in which events come; tells how many they are. */
-  deliver({ to, event, data }: PushedEvent): number {
+  deliver({ to, event, data, latest_only }: PushedEvent): number {
     const connections =
       'user_id' in to
         ? [...(this.#byUser.get(to.user_id) ?? [])]
         : [...this.#members.keys()].filter(({ principal }) => principal.role === to.role);
     const served = connections.filter(({ gatedFor, isOpen }) => isOpen && gatedFor === null);
+    const frame = JSON.stringify({ type: 'event', event, data });
     // One event after the other, though each may take many turns of the loop.
     this.#delivered = this.#delivered.then(() =>
       inChunks(served, (connection) => {
-        connection.send({ type: 'event', event, data });
+        if (latest_only) connection.sendLatest(`event ${event}`, frame);
+        else connection.send(frame);
       }),
     );
     return served.length;
@@ -161,20 +191,8 @@ export class Connections {
   }
 }
 
-function closeInChunks(connections: Connection[], reason: CloseReason): Promise<void> {
-  return inChunks(connections, (connection) => {
-    connection.close(reason);
-  });
-}
-
-async function inChunks(
-  connections: Connection[],
-  act: (connection: Connection) => void,
-): Promise<void> {
-  for (let start = 0; start < connections.length; start += CHUNK) {
-    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
-    for (const connection of connections.slice(start, start + CHUNK)) act(connection);
-  }
+function tellExpiring(connection: Connection): void {
+  connection.send(expiringFrame(connection));
 }
 
 function addTo<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {

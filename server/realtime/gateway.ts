@@ -10,6 +10,7 @@ import { CLOSE_CODES } from './close-codes.ts';
 import { Connection } from './connection.ts';
 import { HEARTBEAT_SECONDS, type Connections } from './connections.ts';
 import { receive, type MessageTypes } from './messages.ts';
+import { readyFrame } from './server-frames.ts';
 import { refuseSocket } from '../refuse-socket.ts';
 
 const SOCKET_PATH = '/ws';
@@ -157,8 +158,14 @@ function open(
   ctx.metrics.socketHandshakes.inc({ status: 101 });
   ctx.metrics.socketsOpen.inc();
   const { principal, id } = connection;
-  ws.on('message', (data: Buffer, isBinary) => {
+  const isPaced = () => {
     connection.isAlive = true;
+    if (connection.mayReceive(ctx.config.socketMessages, ctx.clock.steady())) return true;
+    connection.close('too_many_messages');
+    return false;
+  };
+  ws.on('message', (data: Buffer, isBinary) => {
+    if (!isPaced()) return;
     connection.whenServed(() => {
       if (isBinary) {
         connection.close('not_the_protocol');
@@ -170,8 +177,7 @@ function open(
     });
   });
   ws.on('ping', (data) => {
-    connection.isAlive = true;
-    connection.pong(data);
+    if (isPaced()) connection.pong(data);
   });
   ws.on('pong', () => {
     connection.isAlive = true;
@@ -190,13 +196,6 @@ function open(
       'socket closed',
     );
   });
-  connection.send({
-    type: 'ready',
-    connection_id: id,
-    session_id: principal.sessionId,
-    user_id: principal.userId,
-    role: principal.role,
-    expires_at: new Date(principal.expiresAt * 1000).toISOString(),
-    heartbeat_seconds: HEARTBEAT_SECONDS,
-  });
+  connection.send(readyFrame(connection, HEARTBEAT_SECONDS));
+  connections.opened(connection);
 }

@@ -9,6 +9,8 @@ const ref = z.union([z.string().max(128), z.number()]).optional();
 export interface MessageDefinition<Shape extends z.ZodRawShape> {
   /** The frame's own fields, beside `type` and `ref`; others are refused. */
   fields: Shape;
+  /** Whether a client that is slow to read gets the newest answer of this frame alone. */
+  isLatestOnly?: boolean;
   /** What the frame does; its answer, if it has one, is sent with the frame's `ref`. May throw an `AppError`. */
   handle: (
     connection: Connection,
@@ -16,23 +18,30 @@ export interface MessageDefinition<Shape extends z.ZodRawShape> {
   ) => ServerFrame | undefined | Promise<ServerFrame | undefined>;
 }
 
-/** Acts on a frame, given as parsed JSON. */
-export type FrameHandler = (
-  connection: Connection,
-  value: unknown,
-) => ReturnType<MessageDefinition<z.ZodRawShape>['handle']>;
+export interface FrameHandler {
+  isLatestOnly: boolean;
+  /** Acts on a frame, given as parsed JSON. */
+  handle: (
+    connection: Connection,
+    value: unknown,
+  ) => ReturnType<MessageDefinition<z.ZodRawShape>['handle']>;
+}
 
 /** One message type: the frame is checked against its fields, then handled. */
 export function defineMessage<Shape extends z.ZodRawShape>({
   fields,
+  isLatestOnly = false,
   handle,
 }: MessageDefinition<Shape>): FrameHandler {
   const own = z.object(fields);
   const whole = z.strictObject({ ...fields, type: z.string(), ref });
-  return (connection, value) =>
-    whole.safeParse(value).success
-      ? handle(connection, own.parse(value))
-      : errorFrame('invalid_frame');
+  return {
+    isLatestOnly,
+    handle: (connection, value) =>
+      whole.safeParse(value).success
+        ? handle(connection, own.parse(value))
+        : errorFrame('invalid_frame'),
+  };
 }
 
 export type MessageTypes = ReadonlyMap<string, FrameHandler>;
@@ -53,32 +62,39 @@ export async function receive(
 ): Promise<boolean> {
   const parsed = parseJson(text);
   if (!parsed.ok) return false;
+  const handler = types.get(envelope.safeParse(parsed.value).data?.type ?? '');
+  const answer = await handle(ctx, { connection, handler, value: parsed.value });
+  if (answer === undefined) return true;
   const given = refOf(parsed.value);
-  const answer = (frame: ServerFrame | undefined): void => {
-    if (frame !== undefined)
-      connection.send(given === undefined ? frame : { ...frame, ref: given });
-  };
-  try {
-    answer(await dispatch(types, connection, parsed.value));
-  } catch (error) {
-    const { code, message, status } = toAppError(error);
-    if (status === 500) {
-      ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
-    }
-    answer({ type: 'error', code, detail: message });
-  }
+  const frame = given === undefined ? answer : { ...answer, ref: given };
+  if (handler?.isLatestOnly === true && answer.type !== 'error')
+    connection.sendLatest(answer.type, frame);
+  else connection.send(frame);
   return true;
 }
 
 const envelope = z.object({ type: z.string() });
 
-async function dispatch(
-  types: MessageTypes,
-  connection: Connection,
-  value: unknown,
+interface Received {
+  connection: Connection;
+  handler: FrameHandler | undefined;
+  value: unknown;
+}
+
+async function handle(
+  ctx: Pick<AppContext, 'log'>,
+  { connection, handler, value }: Received,
 ): Promise<ServerFrame | undefined> {
-  const handle = types.get(envelope.safeParse(value).data?.type ?? '');
-  return handle === undefined ? errorFrame('unknown_type') : handle(connection, value);
+  if (handler === undefined) return errorFrame('unknown_type');
+  try {
+    return await handler.handle(connection, value);
+  } catch (error) {
+    const { code, message, status } = toAppError(error);
+    if (status === 500) {
+      ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
+    }
+    return { type: 'error', code, detail: message };
+  }
 }
 
 function errorFrame(code: keyof typeof FRAME_ERRORS): ServerFrame {

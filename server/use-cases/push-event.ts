@@ -17,7 +17,7 @@ type PushContext = Pick<
   'db' | 'log' | 'clock' | 'node' | 'events' | 'acknowledgements'
 >;
 
-interface PushInput extends Pick<PushedEvent, 'to' | 'event' | 'data'> {
+interface PushInput extends Pick<PushedEvent, 'to' | 'event' | 'data' | 'latest_only'> {
   staff: Staff;
   client: Client;
 }
@@ -33,7 +33,7 @@ interface Pushed {
  * @throws `service_unavailable`
  */
 export async function pushEvent(ctx: PushContext, input: PushInput): Promise<Pushed> {
-  const { to, event, data, staff, client } = input;
+  const { to, event, data, latest_only, staff, client } = input;
   const eventId = generateOpaqueToken();
   const at = new Date(ctx.clock.now());
   const details = { event_id: eventId, event, to };
@@ -50,7 +50,8 @@ export async function pushEvent(ctx: PushContext, input: PushInput): Promise<Pus
   const nodeIds = (await listNodes(ctx.db)).map(({ id }) => id);
   const hearing = ctx.acknowledgements.listen(eventId);
   try {
-    await ctx.events.publish({ event_id: eventId, sent_at: at.toISOString(), to, event, data });
+    const sent = { event_id: eventId, sent_at: at.toISOString() };
+    await ctx.events.publish({ ...sent, to, event, data, latest_only });
     const expected = [...new Set([ctx.node.id, ...nodeIds])];
     const { acknowledged, pending } = await hearing.outcome(expected, PATIENCE_MS);
     return { eventId, delivered: acknowledged, pendingNodeIds: pending };

@@ -47,6 +47,7 @@ export async function testEnvironment(
     RATE_LIMIT_REFRESH: '100000/60',
     RATE_LIMIT_API: '100000/60',
     RATE_LIMIT_API_SESSION: '100000/60',
+    RATE_LIMIT_SOCKET_MESSAGES: '1000000/1',
     ...(options.store === 'memory'
       ? {}
       : { REDIS_URL: required('TEST_REDIS_URL'), REDIS_KEY_PREFIX: REDIS_PREFIX }),
