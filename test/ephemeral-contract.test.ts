@@ -59,6 +59,25 @@ for (const [name, { store, passShortLife }] of Object.entries(CANDIDATES)) {
       assert.equal(await store.ttlMs(key), null);
     });
 
+    test('gives each of several values in the order of their keys', async () => {
+      const keys = [newKey(), newKey(), newKey()] as const;
+      await store.set(keys[2], 'last', 60_000);
+      await store.set(keys[0], 'first', 60_000);
+      assert.deepEqual(await store.getEach(keys), ['first', null, 'last']);
+      assert.deepEqual(await store.getEach([]), []);
+    });
+
+    test('gives each of a thousand its own answer, whatever else is asked meanwhile', async () => {
+      const keys = Array.from({ length: 1000 }, newKey);
+      const all = times(1000, async (index) => {
+        const key = keys[index] ?? '';
+        await store.set(key, String(index), 60_000);
+        if (index % 100 === 0) await store.publish('nobody', 'listens');
+        return store.get(key);
+      });
+      assert.deepEqual(await all, Object.keys(keys));
+    });
+
     test('takes a life that is no whole number of milliseconds', async () => {
       const key = newKey();
       await store.set(key, 'x', 1000.4);

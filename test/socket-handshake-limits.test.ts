@@ -113,17 +113,17 @@ test('refused handshakes leave no place taken on the node', async () => {
 
 /** The next checks of revocation wait until they are let go. */
 function holdChecks({ context: { ephemeral } }: TestApp) {
-  const get = ephemeral.get.bind(ephemeral);
+  const get = ephemeral.getEach.bind(ephemeral);
   const held = Promise.withResolvers<undefined>();
   let isAsked = false;
-  ephemeral.get = async (key) => {
+  ephemeral.getEach = async (key) => {
     isAsked = true;
     await held.promise;
     return get(key);
   };
   const asked = () => eventually(() => isAsked, 'a handshake is being checked');
   const letGo = () => {
-    ephemeral.get = get;
+    ephemeral.getEach = get;
     held.resolve(undefined);
   };
   return { asked, letGo };

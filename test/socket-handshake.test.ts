@@ -157,11 +157,11 @@ test('a token that expires while its revocation is checked is refused', async ()
   const later = await startApp({ clock });
   const { access_token } = await signIn(later);
   const { ephemeral } = later.context;
-  const get = ephemeral.get.bind(ephemeral);
+  const get = ephemeral.getEach.bind(ephemeral);
   let isAsked = false;
   let isHeld = false;
   const held = Promise.withResolvers<undefined>();
-  ephemeral.get = async (key) => {
+  ephemeral.getEach = async (key) => {
     isAsked = true;
     if (isHeld) await held.promise;
     return get(key);

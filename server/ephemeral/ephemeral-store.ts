@@ -48,6 +48,8 @@ export interface Subscriber {
  */
 export interface EphemeralStore {
   get(key: string): Promise<string | null>;
+  /** A command for each key, which may be on different shards. */
+  getEach(keys: readonly string[]): Promise<(string | null)[]>;
   set(key: string, value: string, ttlMs: number): Promise<void>;
   /** Sets where there is nothing; tells whether it did. */
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean>;

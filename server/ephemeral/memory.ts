@@ -33,6 +33,10 @@ export class MemoryStore implements EphemeralStore {
     return Promise.resolve(this.#find(key)?.value ?? null);
   }
 
+  getEach(keys: readonly string[]): Promise<(string | null)[]> {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+
   set(key: string, value: string, ttlMs: number): Promise<void> {
     this.#entries.set(key, { value, expiresAt: this.#clock.now() + ttlMs });
     return Promise.resolve();

@@ -10,8 +10,10 @@ import type {
   Subscriber,
   Taken,
 } from './ephemeral-store.ts';
+import { GatheredWrites } from './gathered-writes.ts';
 import { createLimiter } from './limiter.ts';
 import { SCRIPTS, type ScriptCommands } from './redis-scripts.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /** A request waits this long for Redis, once; after that Redis is left alone until it answers a probe. */
 const COMMAND_TIMEOUT_MS = 250;
@@ -39,6 +41,7 @@ export class RedisStore implements EphemeralStore {
   #isSubscribed = false;
   readonly #prefix: string;
   readonly #log: Log;
+  readonly #writes: GatheredWrites;
   readonly #ping: NodeJS.Timeout;
   #isSuspect = false;
   #probe: NodeJS.Timeout | undefined;
@@ -55,15 +58,13 @@ export class RedisStore implements EphemeralStore {
     this.#client = new Redis(url, {
       ...shared,
       keyPrefix,
-      enableAutoPipelining: true,
-      // A message to the other nodes does not wait for the turn of the event loop to end.
-      autoPipeliningIgnoredCommands: ['publish'],
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       scripts: Object.fromEntries(
         Object.entries(SCRIPTS).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
       ),
     }) as Redis & ScriptCommands;
+    this.#writes = new GatheredWrites(this.#client);
     // A subscriber does not notice a stalled connection by itself: it pings, and silence ends it.
     this.#subscriber = new Redis(url, {
       ...shared,
@@ -80,6 +81,10 @@ export class RedisStore implements EphemeralStore {
 
   get(key: string): Promise<string | null> {
     return this.#guard(() => this.#client.get(key));
+  }
+
+  getEach(keys: readonly string[]): Promise<(string | null)[]> {
+    return this.#guard(() => Promise.all(keys.map((key) => this.#client.get(key))));
   }
 
   async set(key: string, value: string, ttlMs: number): Promise<void> {
@@ -163,7 +168,10 @@ export class RedisStore implements EphemeralStore {
   }
 
   async publish(channel: string, message: string): Promise<void> {
-    await this.#guard(() => this.#client.publish(this.#prefix + channel, message));
+    const published = this.#guard(() => this.#client.publish(this.#prefix + channel, message));
+    // A message to the other nodes does not wait for the turn of the event loop to end.
+    this.#writes.flush();
+    await published;
   }
 
   subscribe(channel: string, subscriber: Subscriber): void {
@@ -202,8 +210,9 @@ export class RedisStore implements EphemeralStore {
 
   async #guard<Answer>(command: () => Promise<Answer>): Promise<Answer> {
     if (this.#isSuspect) throw new AppError('service_unavailable');
+    this.#writes.begin();
     try {
-      return await withTimeout(command());
+      return await withTimeout(command(), COMMAND_TIMEOUT_MS);
     } catch (error) {
       // Redis answered, and what it says of the command is a fault of ours.
       const isReply = error instanceof Error && error.name === 'ReplyError';
@@ -223,7 +232,7 @@ export class RedisStore implements EphemeralStore {
 
   #scheduleProbe(): void {
     this.#probe = setTimeout(() => {
-      withTimeout(this.#client.ping()).then(
+      withTimeout(this.#client.ping(), COMMAND_TIMEOUT_MS).then(
         () => {
           this.#isSuspect = false;
           this.#log.info('redis answers again');
@@ -269,17 +278,4 @@ export class RedisStore implements EphemeralStore {
       this.#channels.get(channel)?.onMessage(message);
     });
   }
-}
-
-/** Rejects when there is no answer in time. A pause of our own is not the store's: what came in it counts. */
-function withTimeout<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      // Timers come before input in a turn of the event loop, immediates after it.
-      setImmediate(reject, new Error('redis did not answer in time'));
-    }, COMMAND_TIMEOUT_MS);
-    answer.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-    });
-  });
 }

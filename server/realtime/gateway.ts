@@ -67,10 +67,13 @@ export function createGateway(gateway: Gateway): UpgradeListener {
         // From this look at the gate to the open socket there is no await.
         assertNotGated(connection);
         socket.off('error', ignoreError);
+        // The answer and the first frame in one write.
+        socket.cork();
         server.handleUpgrade(request, socket, head, (webSocket) => {
           connection.attach(webSocket, socket);
           open(gateway, connection, webSocket);
         });
+        socket.uncork();
       })
       .catch((error: unknown) => {
         refuse(gateway, { error, socket, requestId });
@@ -131,6 +134,7 @@ async function admit(
 const URL_TOKEN_PARAMETER = /^(access_?token|token|jwt|bearer|authorization)$/i;
 
 function assertWellAddressed({ url, method }: IncomingMessage): void {
+  if (url === SOCKET_PATH && method === 'GET') return;
   const address = URL.parse(url ?? '/', 'http://node');
   if (address?.pathname !== SOCKET_PATH) throw new AppError('not_found');
   if (method !== 'GET') throw new AppError('method_not_allowed', { headers: { Allow: 'GET' } });
@@ -191,7 +195,8 @@ function open(
     ctx.metrics.socketsOpen.dec();
     const { gatedFor } = connection;
     ctx.metrics.socketCloses.inc({ code: gatedFor === null ? code : CLOSE_CODES[gatedFor].code });
-    ctx.log.info(
+    // Those that clients end come and go by the thousand, and the metrics count them.
+    ctx.log[gatedFor === null ? 'debug' : 'info'](
       { connection_id: id, user_id: principal.userId, close_code: code, reason: gatedFor },
       'socket closed',
     );

@@ -66,7 +66,8 @@ export class Blacklist {
   async isRevoked(jti: string): Promise<boolean> {
     const { revocations, lease } = this.#ctx;
     if (revocations.hasToken(jti)) return true;
-    if (!(await lease.whenHeld(LEASE_PATIENCE_MS))) throw new AppError('service_unavailable');
+    if (!lease.isHeld && !(await lease.whenHeld(LEASE_PATIENCE_MS)))
+      throw new AppError('service_unavailable');
     const isListed = this.#isComplete && (await this.#find(jti));
     // What was learned while the store was asked.
     return isListed || revocations.hasToken(jti);
@@ -75,10 +76,8 @@ export class Blacklist {
   async #find(jti: string): Promise<boolean> {
     const { sessionId, generation } = parseJti(jti);
     try {
-      const [byToken, bySession] = await Promise.all([
-        this.#ephemeral.get(blacklistKey(jti)),
-        this.#ephemeral.get(blacklistKey(sessionId)),
-      ]);
+      const keys = [blacklistKey(jti), blacklistKey(sessionId)];
+      const [byToken = null, bySession = null] = await this.#ephemeral.getEach(keys);
       if (byToken !== null || bySession === WHOLE_SESSION) return true;
       return bySession !== null && generation <= Number(bySession);
     } catch (error) {
