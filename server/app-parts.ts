@@ -11,6 +11,7 @@ import { KnownCookies } from './ephemeral/known-cookies.ts';
 import { EventFeed } from './ephemeral/event-feed.ts';
 import { MemoryStore } from './ephemeral/memory.ts';
 import { RedisStore } from './ephemeral/redis.ts';
+import { SocketPlaces } from './ephemeral/socket-places.ts';
 import { createLog } from './log.ts';
 import { createConsoleSms } from './messaging/console-sms.ts';
 import { createConsoleMail } from './messaging/console-mail.ts';
@@ -87,6 +88,7 @@ function createRevocationParts(ctx: RevocationContext, databaseUrl: string) {
   return {
     revocations,
     node,
+    places: new SocketPlaces({ ...ctx, nodeId: node.id }),
     proof: new Proof(ctx, { node, feed: revocations, lease: ctx.lease, source }),
     acknowledgements: new Acknowledgements(ctx, node.id),
     blacklist: new Blacklist({ ...ctx, revocations }),

@@ -9,6 +9,7 @@ import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { Connections } from './realtime/connections.ts';
+import { PlaceKeeper } from './realtime/place-keeper.ts';
 import { keepPresence } from './realtime/presence.ts';
 import { createGateway } from './realtime/gateway.ts';
 import { createMessages } from './realtime/built-in-messages.ts';
@@ -123,9 +124,10 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
     },
   );
   const stopPresence = keepPresence(context, connections);
+  const places = new PlaceKeeper(context, connections);
   const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
   server.on('clientError', refuseBrokenRequest);
-  server.on('upgrade', createGateway({ ctx: context, connections, messages }));
+  server.on('upgrade', createGateway({ ctx: context, connections, places, messages }));
   const stopCleanup = repeat(context.clock, CLEANUP_INTERVAL_MS, {
     task: async () => {
       await keepAuditLog(context);
@@ -141,6 +143,7 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
     const closed = closeServer(server);
     await connections.closeAll('draining');
     await closed;
+    await places.stop();
   };
   return { server, stop };
 }

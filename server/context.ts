@@ -9,6 +9,7 @@ import type { PhoneKeys } from './crypto/phone-tokens.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import type { EventFeed } from './ephemeral/event-feed.ts';
 import type { KnownCookies } from './ephemeral/known-cookies.ts';
+import type { SocketPlaces } from './ephemeral/socket-places.ts';
 import type { Log } from './log.ts';
 import type { MailQueue } from './messaging/mail-queue.ts';
 import type { Outbox } from './messaging/outbox.ts';
@@ -61,6 +62,8 @@ export interface AppContext extends TokenKeys {
   /** Carries what is pushed to sockets to every node. */
   events: EventFeed;
   node: Node;
+  /** Which sockets each user holds, on all nodes. */
+  places: SocketPlaces;
   limiters: Limiters;
   /** What each role may do. */
   permissions: RolePermissions;

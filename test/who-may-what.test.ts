@@ -32,6 +32,7 @@ const LINES: Record<string, Line> = {
   [`delete /sessions/${ID}`]: { permission: 'sessions:write', roles: WRITERS, status: 404 },
   'post /revocations': { permission: 'sessions:write', roles: WRITERS, status: 404 },
   'get /realtime': { permission: 'realtime:read', roles: READERS, status: 200 },
+  [`get /realtime/users/${ID}`]: { permission: 'users:read', roles: READERS, status: 404 },
   'post /realtime/events': { permission: 'realtime:write', roles: ['admin'], status: 200 },
   'get /audit-log': { permission: 'audit:read', roles: READERS, status: 200 },
 };

@@ -1,3 +1,5 @@
+import type { EphemeralMaps } from './ephemeral-maps.ts';
+
 /** A value that a command took away or replaced, and how long it had left to live. */
 export interface Taken {
   value: string;
@@ -47,6 +49,7 @@ export interface Subscriber {
  * rejects with `service_unavailable`.
  */
 export interface EphemeralStore {
+  readonly maps: EphemeralMaps;
   get(key: string): Promise<string | null>;
   /** A command for each key, which may be on different shards. */
   getEach(keys: readonly string[]): Promise<(string | null)[]>;

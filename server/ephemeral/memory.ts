@@ -8,6 +8,7 @@ import type {
   Taken,
 } from './ephemeral-store.ts';
 import { createLocalLimiter } from './limiter.ts';
+import { MemoryMaps } from './memory-maps.ts';
 
 interface Entry {
   value: string;
@@ -18,6 +19,7 @@ const SWEEP_INTERVAL_MS = 30_000;
 
 /** The ephemeral store of a single node: what Redis is to several, lost when the process ends. */
 export class MemoryStore implements EphemeralStore {
+  readonly maps: MemoryMaps;
   readonly #entries = new Map<string, Entry>();
   readonly #seen = new Map<string, Map<string, number>>();
   readonly #channels = new EventEmitter();
@@ -26,6 +28,7 @@ export class MemoryStore implements EphemeralStore {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.maps = new MemoryMaps(clock);
     this.#cancelSweep = this.#scheduleSweep();
   }
 
@@ -162,6 +165,7 @@ export class MemoryStore implements EphemeralStore {
   #scheduleSweep(): () => void {
     return this.#clock.after(SWEEP_INTERVAL_MS, () => {
       for (const key of this.#entries.keys()) this.#find(key);
+      this.maps.sweep();
       this.#cancelSweep = this.#scheduleSweep();
     });
   }

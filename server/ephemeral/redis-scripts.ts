@@ -23,6 +23,11 @@ export const SCRIPTS = {
   decrementAboveZero: `
     if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
     return 0`,
+  addFieldBelow: `
+    if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    return 1`,
 };
 
 /** The commands that `SCRIPTS` adds to the client. */
@@ -32,4 +37,11 @@ export interface ScriptCommands {
   takeIfEqual(key: string, expected: string): Promise<[number, number]>;
   incrementBelow(key: string, max: number, ttlMs: number): Promise<number>;
   decrementAboveZero(key: string): Promise<number>;
+  addFieldBelow(
+    key: string,
+    field: string,
+    value: string,
+    max: number,
+    ttlMs: number,
+  ): Promise<0 | 1>;
 }

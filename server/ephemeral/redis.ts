@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { EphemeralMaps } from './ephemeral-maps.ts';
 import type {
   EphemeralStore,
   Limiter,
@@ -12,6 +13,7 @@ import type {
 } from './ephemeral-store.ts';
 import { GatheredWrites } from './gathered-writes.ts';
 import { createLimiter } from './limiter.ts';
+import { createRedisMaps } from './redis-maps.ts';
 import { SCRIPTS, type ScriptCommands } from './redis-scripts.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -34,6 +36,7 @@ interface RedisStoreOptions {
 
 /** The ephemeral store that several nodes share. */
 export class RedisStore implements EphemeralStore {
+  readonly maps: EphemeralMaps;
   readonly #client: Redis & ScriptCommands;
   readonly #subscriber: Redis;
   readonly #channels = new Map<string, Subscriber>();
@@ -65,6 +68,10 @@ export class RedisStore implements EphemeralStore {
       ),
     }) as Redis & ScriptCommands;
     this.#writes = new GatheredWrites(this.#client);
+    this.maps = createRedisMaps({
+      client: this.#client,
+      guard: (command) => this.#guard(command),
+    });
     // A subscriber does not notice a stalled connection by itself: it pings, and silence ends it.
     this.#subscriber = new Redis(url, {
       ...shared,

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { ROLES } from '../config.ts';
+import { AppError } from '../errors.ts';
 import { listNodes } from '../queries/nodes.ts';
+import { findUserById } from '../queries/users.ts';
 import { countOnline } from '../use-cases/count-online.ts';
 import { pushEvent } from '../use-cases/push-event.ts';
-import { userIdSchema } from './admin-schemas.ts';
+import { userIdSchema, userIdTextSchema } from './admin-schemas.ts';
 import { route, type Route } from './route.ts';
 
 const stateRoute = route({
@@ -31,6 +33,32 @@ const stateRoute = route({
       sockets: nodes.reduce((sum, { sockets }) => sum + sockets, 0),
       users_online: usersOnline,
     };
+  },
+});
+
+const userRoute = route({
+  method: 'get',
+  path: '/realtime/users/:id',
+  summary: 'Whether a user is online, and how many sockets are held on which nodes',
+  auth: 'staff',
+  permission: 'users:read',
+  params: z.object({ id: userIdTextSchema }),
+  answer: z.object({
+    user_id: z.int(),
+    is_online: z.boolean(),
+    sockets: z.int(),
+    nodes: z.array(z.object({ node_id: z.string(), sockets: z.int() })),
+  }),
+  errors: ['not_found'],
+  handle: async (ctx, { params }) => {
+    const user = await findUserById(ctx.db, params.id);
+    if (user === null) throw new AppError('not_found');
+    const nodes = Array.from(await ctx.places.countByNode(user.id), ([node_id, sockets]) => ({
+      node_id,
+      sockets,
+    }));
+    const sockets = nodes.reduce((sum, node) => sum + node.sockets, 0);
+    return { user_id: user.id, is_online: sockets > 0, sockets, nodes };
   },
 });
 
@@ -78,4 +106,4 @@ const pushRoute = route({
 });
 
 /** The live sockets of all nodes. */
-export const adminRealtimeRoutes: Route[] = [stateRoute, pushRoute];
+export const adminRealtimeRoutes: Route[] = [stateRoute, userRoute, pushRoute];

@@ -31,6 +31,7 @@ export class Connections {
   readonly #stopHeartbeat: () => void;
   #cancelLapse: () => void = () => undefined;
   #onArrival: (userId: number) => void = () => undefined;
+  #onDeparture: (connection: Connection) => void = () => undefined;
   #delivered = Promise.resolve();
   #beat = 0;
   #joined = 0;
@@ -95,6 +96,11 @@ export class Connections {
     connection.onClosed?.();
     removeFrom(this.#bySession, connection.principal.sessionId, connection);
     removeFrom(this.#byUser, connection.principal.userId, connection);
+    this.#onDeparture(connection);
+  }
+
+  has(connection: Connection): boolean {
+    return this.#members.has(connection);
   }
 
   /** Its handshake has been answered, and it has been sent its first frame. */
@@ -178,9 +184,22 @@ export class Connections {
     return [...this.#byUser.keys()];
   }
 
+  get userCount(): number {
+    return this.#byUser.size;
+  }
+
+  ofUser(userId: number): Connection[] {
+    return [...(this.#byUser.get(userId) ?? [])];
+  }
+
   /** @param listener Is told of each user whose first socket here it is. */
   onArrival(listener: (userId: number) => void): void {
     this.#onArrival = listener;
+  }
+
+  /** @param listener Is told of each connection that is removed, once. */
+  onDeparture(listener: (connection: Connection) => void): void {
+    this.#onDeparture = listener;
   }
 
   #pingNextSlice(): void {

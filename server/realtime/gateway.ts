@@ -12,6 +12,7 @@ import { HEARTBEAT_SECONDS, type Connections } from './connections.ts';
 import { receive, type MessageTypes } from './messages.ts';
 import { readyFrame } from './server-frames.ts';
 import { refuseSocket } from '../refuse-socket.ts';
+import type { PlaceKeeper } from './place-keeper.ts';
 
 const SOCKET_PATH = '/ws';
 const MAX_FRAME_BYTES = 16 * 1024;
@@ -35,6 +36,7 @@ type GatewayContext = Pick<
 interface Gateway {
   ctx: GatewayContext;
   connections: Connections;
+  places: Pick<PlaceKeeper, 'take'>;
   messages: MessageTypes;
 }
 
@@ -112,7 +114,7 @@ async function admit(
   request: IncomingMessage,
   socket: Duplex,
 ): Promise<Connection> {
-  const { ctx, connections } = gateway;
+  const { ctx, connections, places } = gateway;
   assertWellAddressed(request);
   if (ctx.isDraining()) throw new AppError('draining');
   if (!isOriginAllowed(ctx.config, request.headers.origin))
@@ -120,15 +122,20 @@ async function admit(
   if (connections.size >= ctx.config.maxSocketsPerNode) throw new AppError('node_full');
   const principal = verifyAccessToken(ctx, readToken(request));
   if (connections.countOfUser(principal.userId) >= ctx.config.maxSocketsPerUser) {
-    throw new AppError('too_many_sockets', { retryAfterSeconds: 30 });
+    throw tooManySockets();
   }
   const connection = new Connection(randomUUID(), principal, ctx.lease);
   connections.add(connection);
   socket.once('close', () => {
     connections.remove(connection);
   });
-  await assertNotRevoked(ctx, principal);
+  const [hasPlace] = await Promise.all([places.take(connection), assertNotRevoked(ctx, principal)]);
+  if (!hasPlace) throw tooManySockets();
   return connection;
+}
+
+function tooManySockets(): AppError {
+  return new AppError('too_many_sockets', { retryAfterSeconds: 30 });
 }
 
 const URL_TOKEN_PARAMETER = /^(access_?token|token|jwt|bearer|authorization)$/i;

@@ -103,7 +103,12 @@ export class ModelNode {
       },
     });
     const messages = new Map([['probe', probe]]);
-    this.#upgrade = createGateway({ ctx: { ...context, blacklist }, connections, messages });
+    this.#upgrade = createGateway({
+      ctx: { ...context, blacklist },
+      connections,
+      places: { take: () => Promise.resolve(true) },
+      messages,
+    });
     this.isReady = true;
   }
 
