@@ -82,6 +82,8 @@ export const RAISED_LIMITS = {
   RATE_LIMIT_REFRESH: RAISED,
   RATE_LIMIT_API: RAISED,
   RATE_LIMIT_API_SESSION: RAISED,
+  RATE_LIMIT_HANDSHAKES: RAISED,
+  RATE_LIMIT_HANDSHAKES_PER_IP: RAISED,
 };
 
 /** Medallion's as in production, with its logs, but for the limits. */

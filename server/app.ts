@@ -9,6 +9,7 @@ import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { Connections } from './realtime/connections.ts';
+import { HandshakeLimits } from './realtime/handshake-limits.ts';
 import { PlaceKeeper } from './realtime/place-keeper.ts';
 import { keepPresence } from './realtime/presence.ts';
 import { createGateway } from './realtime/gateway.ts';
@@ -125,9 +126,10 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
   );
   const stopPresence = keepPresence(context, connections);
   const places = new PlaceKeeper(context, connections);
+  const limits = new HandshakeLimits(context);
   const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
   server.on('clientError', refuseBrokenRequest);
-  server.on('upgrade', createGateway({ ctx: context, connections, places, messages }));
+  server.on('upgrade', createGateway({ ctx: context, connections, limits, places, messages }));
   const stopCleanup = repeat(context.clock, CLEANUP_INTERVAL_MS, {
     task: async () => {
       await keepAuditLog(context);

@@ -126,6 +126,10 @@ function toConfig(env: Environment) {
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
     socketMessages: env.RATE_LIMIT_SOCKET_MESSAGES,
+    handshakeLimits: {
+      perNode: env.RATE_LIMIT_HANDSHAKES,
+      perAddress: env.RATE_LIMIT_HANDSHAKES_PER_IP,
+    },
   };
 }
 

@@ -151,6 +151,8 @@ export const environmentSchema = z.object({
   MAX_SOCKETS_PER_NODE: count.default(50_000),
   MAX_SOCKETS_PER_USER: count.default(20),
   RATE_LIMIT_SOCKET_MESSAGES: limit.prefault('100/10'),
+  RATE_LIMIT_HANDSHAKES: limit.prefault('2000/2'),
+  RATE_LIMIT_HANDSHAKES_PER_IP: limit.prefault('1000/10'),
 });
 
 export type Environment = z.infer<typeof environmentSchema>;

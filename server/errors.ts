@@ -61,6 +61,7 @@ export const ERRORS = {
   },
   busy: { status: 503, sentence: 'Too many sign-ins at once, try again shortly' },
   draining: { status: 503, sentence: 'This node is stopping, connect to another' },
+  node_busy: { status: 503, sentence: 'Too many connect to this node at once, try again shortly' },
   node_full: { status: 503, sentence: 'This node is full, connect to another' },
 } as const satisfies Record<string, ErrorDefinition>;
 

@@ -194,6 +194,8 @@ describe('a variable', () => {
     SMS_PROVIDER: ['pigeon'],
     MAX_SOCKETS_PER_USER: ['0', 'many'],
     RATE_LIMIT_SOCKET_MESSAGES: ['0/10', '5', 'many'],
+    RATE_LIMIT_HANDSHAKES: ['0/2', '2000'],
+    RATE_LIMIT_HANDSHAKES_PER_IP: ['10/0', 'many'],
     DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
     TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
     BACKUP_CODES_COUNT: ['0', '21', 'ten'],

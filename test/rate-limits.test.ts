@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { limitKeyOf } from '../server/http/rate-limit.ts';
+import { limitKeyOf } from '../server/client-address.ts';
 import { required } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
 import { requestCode, STORES, tally } from './support/otp.ts';

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { limitKeyOf } from '../client-address.ts';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../use-cases/authorize-staff.ts';
 import { authenticateBearer, getCurrentUser } from './authenticate.ts';
 import { clientOf } from './client.ts';
-import { countUse, limitKeyOf, type CountRequest } from './rate-limit.ts';
+import { countUse, type CountRequest } from './rate-limit.ts';
 import { stateOf } from './request-state.ts';
 
 /** An id is not longer. */

@@ -1,6 +1,5 @@
-import { isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import ipaddr from 'ipaddr.js';
+import { limitKeyOf } from '../client-address.ts';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Limiter, SharedProfile } from '../rate-limits.ts';
@@ -49,13 +48,4 @@ export function countByAddress(count: CountRequest): RequestHandler {
     await count(req, res, null);
     next();
   };
-}
-
-/** An IPv6 customer is given at least a /64, and may ask from any address of it. */
-export function limitKeyOf(address: string | null): string {
-  if (address === null || !isIPv6(address)) return address ?? '';
-  const parsed = ipaddr.process(address);
-  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
-  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
-  return `${network.join(':')}::/64`;
 }

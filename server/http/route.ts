@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
 import { z } from 'zod';
 import type { Client } from '../audit.ts';
+import { limitKeyOf } from '../client-address.ts';
 import type { Role } from '../config.ts';
 import type { AppContext } from '../context.ts';
 import { AppError, type ErrorCode, type InputIssue } from '../errors.ts';
@@ -12,7 +13,7 @@ import type { Staff } from '../use-cases/authorize-staff.ts';
 import { verifyStaff } from './authenticate-staff.ts';
 import { readJwt, requireRole, verifyJwt } from './authenticate.ts';
 import { clientOf } from './client.ts';
-import { countByAddress, countRequests, countUse, limitKeyOf } from './rate-limit.ts';
+import { countByAddress, countRequests, countUse } from './rate-limit.ts';
 import { readCookie, refuseCrossSite, setCookie, verifyCookie } from './read-cookie.ts';
 import { readForm } from './read-form.ts';
 import { readJson } from './read-json.ts';

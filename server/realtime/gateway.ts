@@ -12,6 +12,7 @@ import { HEARTBEAT_SECONDS, type Connections } from './connections.ts';
 import { receive, type MessageTypes } from './messages.ts';
 import { readyFrame } from './server-frames.ts';
 import { refuseSocket } from '../refuse-socket.ts';
+import type { HandshakeLimits } from './handshake-limits.ts';
 import type { PlaceKeeper } from './place-keeper.ts';
 
 const SOCKET_PATH = '/ws';
@@ -36,6 +37,7 @@ type GatewayContext = Pick<
 interface Gateway {
   ctx: GatewayContext;
   connections: Connections;
+  limits: Pick<HandshakeLimits, 'count'>;
   places: Pick<PlaceKeeper, 'take'>;
   messages: MessageTypes;
 }
@@ -114,12 +116,13 @@ async function admit(
   request: IncomingMessage,
   socket: Duplex,
 ): Promise<Connection> {
-  const { ctx, connections, places } = gateway;
+  const { ctx, connections, limits, places } = gateway;
   assertWellAddressed(request);
   if (ctx.isDraining()) throw new AppError('draining');
   if (!isOriginAllowed(ctx.config, request.headers.origin))
     throw new AppError('origin_not_allowed');
   if (connections.size >= ctx.config.maxSocketsPerNode) throw new AppError('node_full');
+  limits.count(request);
   const principal = verifyAccessToken(ctx, readToken(request));
   if (connections.countOfUser(principal.userId) >= ctx.config.maxSocketsPerUser) {
     throw tooManySockets();

@@ -101,6 +101,8 @@ async function startNode(
       OTP_LIMIT_PER_IP: RAISED,
       RATE_LIMIT_API: RAISED,
       RATE_LIMIT_API_SESSION: RAISED,
+      RATE_LIMIT_HANDSHAKES: RAISED,
+      RATE_LIMIT_HANDSHAKES_PER_IP: RAISED,
       ...env,
     },
     cwd: directory,

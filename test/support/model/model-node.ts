@@ -106,6 +106,7 @@ export class ModelNode {
     this.#upgrade = createGateway({
       ctx: { ...context, blacklist },
       connections,
+      limits: { count: () => undefined },
       places: { take: () => Promise.resolve(true) },
       messages,
     });
