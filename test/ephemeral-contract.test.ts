@@ -1,47 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { EphemeralStore } from '../server/ephemeral/ephemeral-store.ts';
-import { MemoryStore } from '../server/ephemeral/memory.ts';
-import { REDIS_PREFIX } from './support/app.ts';
+import { CANDIDATES, isNear, SHORT_MS, times } from './support/candidates.ts';
 import { eventually } from './support/eventually.ts';
-import { hear, newKey, openRedisStore } from './support/stores.ts';
-import { atEnd } from './support/teardown.ts';
-import { TestClock } from './support/test-clock.ts';
-
-const clock = new TestClock();
-interface Candidate {
-  store: EphemeralStore;
-  /** Lets a life of `SHORT_MS` come to its end. */
-  passShortLife: (key: string) => Promise<void>;
-}
-
-const SHORT_MS = 80;
-const memory = new MemoryStore(clock);
-const redis = await openRedisStore(REDIS_PREFIX);
-atEnd(() => memory.close());
-
-const CANDIDATES: Record<string, Candidate> = {
-  memory: {
-    store: memory,
-    passShortLife: () => {
-      clock.advance(SHORT_MS);
-      return Promise.resolve();
-    },
-  },
-  redis: {
-    store: redis,
-    passShortLife: (key) =>
-      eventually(`${key} is gone`, async () => (await redis.get(key)) === null),
-  },
-};
-
-function times<Result>(count: number, task: (index: number) => Promise<Result>): Promise<Result[]> {
-  return Promise.all(Array.from({ length: count }, (_, index) => task(index)));
-}
-
-function isNear(ttlMs: number | null, expectedMs: number): boolean {
-  return ttlMs !== null && ttlMs <= expectedMs && ttlMs > expectedMs - 1000;
-}
+import { hear, newKey } from './support/stores.ts';
 
 for (const [name, { store, passShortLife }] of Object.entries(CANDIDATES)) {
   describe(`the ${name} store`, () => {

@@ -1,4 +1,5 @@
 import type { EphemeralMaps } from './ephemeral-maps.ts';
+import type { Circle, Point } from './sphere.ts';
 
 /** A value that a command took away or replaced, and how long it had left to live. */
 export interface Taken {
@@ -35,6 +36,17 @@ export interface Limiter {
   consume(key: string): Promise<LimiterAnswer>;
   /** Gives one use back. */
   reward(key: string): Promise<void>;
+}
+
+export interface Placed {
+  member: string;
+  point: Point;
+}
+
+/** A member of a key that was found within a circle. */
+export interface Found {
+  member: string;
+  distanceM: number;
 }
 
 export interface Subscriber {
@@ -75,6 +87,12 @@ export interface EphemeralStore {
   see(key: string, members: readonly string[], seen: { at: number; ttlMs: number }): Promise<void>;
   /** How many members of a key were seen after a moment. */
   countSeen(key: string, since: number): Promise<number>;
+  /** Sets an object with a number `at`, unless there is one with a greater `at`. */
+  setLatest(key: string, value: { at: number }, ttlMs: number): Promise<void>;
+  /** Puts a member of a key at a point, to within a metre, wherever it was; the key lives `ttlMs` from the last of these. */
+  place(key: string, placed: Placed, ttlMs: number): Promise<void>;
+  /** The members of a key within a circle, the nearest first and no more than `limit`. */
+  findWithin(key: string, circle: Circle, limit: number): Promise<Found[]>;
   createLimiter(options: LimiterOptions): Limiter;
   publish(channel: string, message: string): Promise<void>;
   /** Hears what any node publishes, this one included, whenever the store can be reached. */

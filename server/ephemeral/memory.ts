@@ -2,16 +2,24 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
 import type {
   EphemeralStore,
+  Found,
   Limiter,
   LimiterOptions,
+  Placed,
   Subscriber,
   Taken,
 } from './ephemeral-store.ts';
 import { createLocalLimiter } from './limiter.ts';
 import { MemoryMaps } from './memory-maps.ts';
+import { distanceM, type Circle, type Point } from './sphere.ts';
 
 interface Entry {
   value: string;
+  expiresAt: number;
+}
+
+interface Area {
+  points: Map<string, Point>;
   expiresAt: number;
 }
 
@@ -22,6 +30,7 @@ export class MemoryStore implements EphemeralStore {
   readonly maps: MemoryMaps;
   readonly #entries = new Map<string, Entry>();
   readonly #seen = new Map<string, Map<string, number>>();
+  readonly #areas = new Map<string, Area>();
   readonly #channels = new EventEmitter();
   readonly #clock: Clock;
   #cancelSweep: () => void;
@@ -118,6 +127,27 @@ export class MemoryStore implements EphemeralStore {
     return Promise.resolve(times.filter((when) => when > since).length);
   }
 
+  async setLatest(key: string, value: { at: number }, ttlMs: number): Promise<void> {
+    const entry = this.#find(key);
+    const latest = entry === null ? null : (JSON.parse(entry.value) as { at: number });
+    if (latest === null || latest.at <= value.at) await this.set(key, JSON.stringify(value), ttlMs);
+  }
+
+  place(key: string, { member, point }: Placed, ttlMs: number): Promise<void> {
+    const points = this.#pointsOf(key).set(member, point);
+    this.#areas.set(key, { points, expiresAt: this.#clock.now() + ttlMs });
+    return Promise.resolve();
+  }
+
+  findWithin(key: string, { center, radiusM }: Circle, limit: number): Promise<Found[]> {
+    const found = Array.from(this.#pointsOf(key), ([member, point]) => ({
+      member,
+      distanceM: distanceM(center, point),
+    })).filter((each) => each.distanceM <= radiusM);
+    found.sort((one, other) => one.distanceM - other.distanceM);
+    return Promise.resolve(found.slice(0, limit));
+  }
+
   createLimiter(options: LimiterOptions): Limiter {
     return createLocalLimiter(options);
   }
@@ -158,6 +188,13 @@ export class MemoryStore implements EphemeralStore {
     return null;
   }
 
+  #pointsOf(key: string): Map<string, Point> {
+    const area = this.#areas.get(key);
+    if (area !== undefined && area.expiresAt > this.#clock.now()) return area.points;
+    this.#areas.delete(key);
+    return new Map();
+  }
+
   #taken(entry: Entry): Taken {
     return { value: entry.value, ttlMs: entry.expiresAt - this.#clock.now() };
   }
@@ -166,6 +203,7 @@ export class MemoryStore implements EphemeralStore {
     return this.#clock.after(SWEEP_INTERVAL_MS, () => {
       for (const key of this.#entries.keys()) this.#find(key);
       this.maps.sweep();
+      for (const key of this.#areas.keys()) this.#pointsOf(key);
       this.#cancelSweep = this.#scheduleSweep();
     });
   }

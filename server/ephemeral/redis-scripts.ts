@@ -9,6 +9,11 @@ export const SCRIPTS = {
     if current and not (tonumber(current) and tonumber(current) < tonumber(ARGV[1])) then return 0 end
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
     return 1`,
+  setLatest: `
+    local current = redis.call('GET', KEYS[1])
+    if current and cjson.decode(current).at > tonumber(ARGV[2]) then return 0 end
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+    return 1`,
   takeIfEqual: `
     local value, ttl = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
     if not value then return {0, 0} end
@@ -34,6 +39,7 @@ export const SCRIPTS = {
 export interface ScriptCommands {
   replaceValue(key: string, value: string, ttlMs: number): Promise<[string | null, number]>;
   raiseNumber(key: string, value: number, ttlMs: number): Promise<number>;
+  setLatest(key: string, value: string, at: number, ttlMs: number): Promise<number>;
   takeIfEqual(key: string, expected: string): Promise<[number, number]>;
   incrementBelow(key: string, max: number, ttlMs: number): Promise<number>;
   decrementAboveZero(key: string): Promise<number>;

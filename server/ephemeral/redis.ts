@@ -1,27 +1,29 @@
 import { EventEmitter, once } from 'node:events';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { EphemeralMaps } from './ephemeral-maps.ts';
 import type {
   EphemeralStore,
+  Found,
   Limiter,
   LimiterOptions,
+  Placed,
   Subscriber,
   Taken,
 } from './ephemeral-store.ts';
 import { GatheredWrites } from './gathered-writes.ts';
 import { createLimiter } from './limiter.ts';
 import { createRedisMaps } from './redis-maps.ts';
-import { SCRIPTS, type ScriptCommands } from './redis-scripts.ts';
+import { openClient, openSubscriber, type Client } from './redis-connections.ts';
+import { MAX_LATITUDE, type Circle, type Point } from './sphere.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** A request waits this long for Redis, once; after that Redis is left alone until it answers a probe. */
 const COMMAND_TIMEOUT_MS = 250;
 const PROBE_INTERVAL_MS = 250;
 const SUBSCRIBER_PING_MS = 2000;
-const SUBSCRIBER_SILENCE_MS = 5000;
 
 /** Replies of a server that cannot serve at the moment: a replica, one that loads, one that is full. */
 const NOT_NOW =
@@ -37,7 +39,7 @@ interface RedisStoreOptions {
 /** The ephemeral store that several nodes share. */
 export class RedisStore implements EphemeralStore {
   readonly maps: EphemeralMaps;
-  readonly #client: Redis & ScriptCommands;
+  readonly #client: Client;
   readonly #subscriber: Redis;
   readonly #channels = new Map<string, Subscriber>();
   readonly #events = new EventEmitter();
@@ -52,34 +54,13 @@ export class RedisStore implements EphemeralStore {
   constructor({ url, keyPrefix, log }: RedisStoreOptions) {
     this.#prefix = keyPrefix;
     this.#log = log;
-    const shared = {
-      retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000) * (0.5 + Math.random() / 2),
-      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-      autoResendUnfulfilledCommands: false,
-      connectTimeout: 2000,
-    };
-    this.#client = new Redis(url, {
-      ...shared,
-      keyPrefix,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      scripts: Object.fromEntries(
-        Object.entries(SCRIPTS).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
-      ),
-    }) as Redis & ScriptCommands;
+    this.#client = openClient(url, keyPrefix);
     this.#writes = new GatheredWrites(this.#client);
     this.maps = createRedisMaps({
       client: this.#client,
       guard: (command) => this.#guard(command),
     });
-    // A subscriber does not notice a stalled connection by itself: it pings, and silence ends it.
-    this.#subscriber = new Redis(url, {
-      ...shared,
-      maxRetriesPerRequest: 0,
-      // We do it ourselves, to know from when on no message is missed.
-      autoResubscribe: false,
-      socketTimeout: SUBSCRIBER_SILENCE_MS,
-    });
+    this.#subscriber = openSubscriber(url);
     this.#ping = setInterval(() => {
       if (this.#subscriber.status === 'ready') this.#subscriber.ping().catch(() => undefined);
     }, SUBSCRIBER_PING_MS).unref();
@@ -159,6 +140,30 @@ export class RedisStore implements EphemeralStore {
 
   countSeen(key: string, since: number): Promise<number> {
     return this.#guard(() => this.#client.zcount(key, `(${since}`, '+inf'));
+  }
+
+  async setLatest(key: string, value: { at: number }, ttlMs: number): Promise<void> {
+    const text = JSON.stringify(value);
+    await this.#guard(() => this.#client.setLatest(key, text, value.at, Math.ceil(ttlMs)));
+  }
+
+  async place(key: string, { member, point }: Placed, ttlMs: number): Promise<void> {
+    await this.#guard(() =>
+      Promise.all([
+        this.#client.geoadd(key, ...lngLat(point), member),
+        this.#client.pexpire(key, Math.ceil(ttlMs)),
+      ]),
+    );
+  }
+
+  async findWithin(key: string, { center, radiusM }: Circle, limit: number): Promise<Found[]> {
+    const from = ['FROMLONLAT', ...lngLat(center)];
+    const by = ['BYRADIUS', radiusM, 'm', 'ASC', 'COUNT', limit, 'WITHDIST'];
+    const found = await this.#guard(() => this.#client.geosearch(key, ...from, ...by));
+    return (found as [string, string][]).map(([member, metres]) => ({
+      member,
+      distanceM: Number(metres),
+    }));
   }
 
   createLimiter(options: LimiterOptions): Limiter {
@@ -285,4 +290,9 @@ export class RedisStore implements EphemeralStore {
       this.#channels.get(channel)?.onMessage(message);
     });
   }
+}
+
+/** What lies on the eastern or the northern edge of its map Redis files under no cell, and never finds again. */
+function lngLat({ lat, lng }: Point): [number, number] {
+  return [lng > 180 - 1e-9 ? -180 : lng, Math.min(lat, MAX_LATITUDE - 1e-8)];
 }
