@@ -32,6 +32,7 @@ import { Proof } from './revocation/proof.ts';
 import { openProofSource } from './revocation/proof-source.ts';
 import { RevocationFeed } from './revocation/revocation-feed.ts';
 import { openDatabase } from './store/database.ts';
+import { LatestWins } from './use-cases/latest-wins.ts';
 
 /** What an app is made of, but for the keys of tokens, which are exchanged while it runs. */
 export function createParts(
@@ -61,6 +62,7 @@ export function createParts(
     emailHashKey: deriveKey(secrets.hashPepper, 'email'),
     encryptionKeys: createEncryptionKeys(secrets.encryptionSecrets),
     oneTimeTokenKey: deriveKey(secrets.hashPepper, 'one-time-token'),
+    driverIdKey: deriveKey(secrets.hashPepper, 'driver-id'),
     passwords,
     generateCode: () => String(randomInt(1_000_000)).padStart(6, '0'),
     sms: createSms({ config, secrets }, { log, clock, outbox }),
@@ -68,6 +70,7 @@ export function createParts(
     lease,
     ...createRevocationParts({ ...shared, isDraining }, secrets.databaseUrl ?? ''),
     events: new EventFeed({ ephemeral, log }),
+    locationWrites: createLocationWrites({ clock, log }),
     limiters: createLimiters(config, ephemeral),
     permissions: new RolePermissions(),
     apiClients: new Map(secrets.apiClients.map((client) => [client.name, client])),
@@ -93,6 +96,21 @@ function createRevocationParts(ctx: RevocationContext, databaseUrl: string) {
     acknowledgements: new Acknowledgements(ctx, node.id),
     blacklist: new Blacklist({ ...ctx, revocations }),
   };
+}
+
+/** How often a driver's position is stored, however often it is reported. */
+const LOCATION_WRITE_MS = 1000;
+
+function createLocationWrites({
+  clock,
+  log,
+}: Pick<AppContext, 'clock' | 'log'>): LatestWins<number> {
+  return new LatestWins(clock, {
+    intervalMs: LOCATION_WRITE_MS,
+    onLateFailure: (error) => {
+      log.debug({ err: error }, 'a position could not be stored');
+    },
+  });
 }
 
 function createEphemeralStore(

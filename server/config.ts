@@ -130,6 +130,7 @@ function toConfig(env: Environment) {
       perNode: env.RATE_LIMIT_HANDSHAKES,
       perAddress: env.RATE_LIMIT_HANDSHAKES_PER_IP,
     },
+    locationTtlSeconds: env.LOCATION_TTL_SECONDS,
   };
 }
 

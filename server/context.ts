@@ -23,6 +23,7 @@ import type { Lease } from './revocation/lease.ts';
 import type { Node, Proof } from './revocation/proof.ts';
 import type { RevocationFeed } from './revocation/revocation-feed.ts';
 import type { Database } from './store/database.ts';
+import type { LatestWins } from './use-cases/latest-wins.ts';
 
 /** Exchanged while the app runs: looked up in the context at each use, and never kept. */
 export interface TokenKeys {
@@ -46,6 +47,8 @@ export interface AppContext extends TokenKeys {
   encryptionKeys: EncryptionKeys;
   /** Keys the hashes of tokens that are mailed: a stolen table of them opens nothing. */
   oneTimeTokenKey: KeyObject;
+  /** Keys the ids under which riders see drivers. */
+  driverIdKey: KeyObject;
   passwords: PasswordHasher;
   /** Six random digits; a test that must know the code reads it from the message, like anyone else. */
   generateCode: () => string;
@@ -61,6 +64,8 @@ export interface AppContext extends TokenKeys {
   acknowledgements: Acknowledgements;
   /** Carries what is pushed to sockets to every node. */
   events: EventFeed;
+  /** By driver: when the next position is stored. */
+  locationWrites: LatestWins<number>;
   node: Node;
   /** Which sockets each user holds, on all nodes. */
   places: SocketPlaces;

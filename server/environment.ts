@@ -153,6 +153,8 @@ export const environmentSchema = z.object({
   RATE_LIMIT_SOCKET_MESSAGES: limit.prefault('100/10'),
   RATE_LIMIT_HANDSHAKES: limit.prefault('2000/2'),
   RATE_LIMIT_HANDSHAKES_PER_IP: limit.prefault('1000/10'),
+
+  LOCATION_TTL_SECONDS: z.coerce.number().int().min(5).max(300).default(30),
 });
 
 export type Environment = z.infer<typeof environmentSchema>;

@@ -40,6 +40,12 @@ function socketMetrics(registers: Registry[]) {
       labelNames: ['code'],
       registers,
     }),
+    driverLocations: new Counter({
+      name: 'driver_locations_total',
+      help: 'Positions of drivers, but for those that a newer one overtook, by what became of them',
+      labelNames: ['outcome'],
+      registers,
+    }),
   };
 }
 

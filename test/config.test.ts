@@ -196,6 +196,7 @@ describe('a variable', () => {
     RATE_LIMIT_SOCKET_MESSAGES: ['0/10', '5', 'many'],
     RATE_LIMIT_HANDSHAKES: ['0/2', '2000'],
     RATE_LIMIT_HANDSHAKES_PER_IP: ['10/0', 'many'],
+    LOCATION_TTL_SECONDS: ['4', '301', '7.5', 'half'],
     DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
     TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
     BACKUP_CODES_COUNT: ['0', '21', 'ten'],

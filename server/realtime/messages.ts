@@ -97,8 +97,11 @@ async function handle(
   }
 }
 
-function errorFrame(code: keyof typeof FRAME_ERRORS): ServerFrame {
-  return { type: 'error', code, detail: FRAME_ERRORS[code] };
+export function errorFrame(
+  code: keyof typeof FRAME_ERRORS,
+  detail: string = FRAME_ERRORS[code],
+): ServerFrame {
+  return { type: 'error', code, detail };
 }
 
 const referred = z.object({ ref });
