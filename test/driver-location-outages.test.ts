@@ -15,10 +15,10 @@ import { TestClock } from './support/test-clock.ts';
 const server = await startRedisServer({ directory: await mkdtemp(join(tmpdir(), 'redis-')) });
 atEnd(server.stop);
 
-async function setUp() {
+async function setUp(env: Record<string, string> = {}) {
   const proxy = await startProxy(server.url);
   const clock = new TestClock();
-  const app = await startApp({ clock, env: { REDIS_URL: proxy.url } });
+  const app = await startApp({ clock, env: { REDIS_URL: proxy.url, ...env } });
   const [driver, rider] = [await comeOnline(app, 'driver'), await comeOnline(app, 'rider')];
   return { proxy, clock, app, driver: driver.socket, rider: rider.socket, place: newPlace() };
 }
@@ -66,7 +66,9 @@ for (const outage of ['cut', 'stall'] as const) {
 }
 
 test('a node that can not prove what has ended shows no driver', async () => {
-  const { app, driver, rider, place } = await setUp();
+  const { app, driver, rider, place } = await setUp({
+    REVOCATION_LEASE_SECONDS: '2',
+  });
   await report(driver, place);
   assert.equal((await look(rider, place)).length, 1);
   await app.context.proof.stop();

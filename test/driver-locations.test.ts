@@ -178,6 +178,22 @@ test('of fifty positions in a moment, on two sockets, two are stored, and the la
   assert.equal((await stored(driver.user.id))?.speed, 49);
 });
 
+test('a position that waited on one node does not replace a later one of another', async () => {
+  const place = newPlace();
+  const driver = await comeOnline(a, 'driver');
+  const other = await connect(b.url, driver.access_token);
+  await report(driver.socket, { ...place, speed: 1 });
+  await report(driver.socket, { ...place, speed: 2 });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await report(other, { ...place, speed: 3 });
+  const { stored: before = 0 } = await countWrites(a);
+  clock.advance(1000);
+  await eventually('the one that waited is written', async () => {
+    return ((await countWrites(a)).stored ?? 0) > before;
+  });
+  assert.equal((await stored(driver.user.id))?.speed, 3);
+});
+
 test('a driver who has moved is found once, and only where it is now', async () => {
   const [one, other] = [newPlace(), newPlace()];
   const near = { ...one, lat: one.lat + 0.05 };
