@@ -99,6 +99,8 @@ export function medallionEnvironment(services: Services, smsUrl: string) {
     SMS_WEBHOOK_URL: smsUrl,
     SMS_WEBHOOK_SECRET: randomBytes(32).toString('hex'),
     MAX_SOCKETS_PER_USER: '20000',
+    DRAIN_READINESS_SECONDS: '0',
+    DRAIN_WINDOW_SECONDS: '0',
     ...RAISED_LIMITS,
   };
 }

@@ -38,7 +38,7 @@ import { LatestWins } from './use-cases/latest-wins.ts';
 export function createParts(
   { config, secrets }: Settings,
   given: Partial<Pick<AppContext, 'clock' | 'log'>>,
-  isDraining: () => boolean,
+  { isLeaving, isDraining }: Pick<AppContext, 'isLeaving' | 'isDraining'>,
 ): Omit<AppContext, keyof TokenKeys> {
   const clock = given.clock ?? systemClock;
   const log = given.log ?? createLog(config);
@@ -56,6 +56,7 @@ export function createParts(
     db,
     ephemeral,
     outbox,
+    isLeaving,
     isDraining,
     metrics,
     codeHashKey: deriveKey(secrets.hashPepper, 'one-time-code'),

@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { repeat } from './clock.ts';
+import { prepareClose } from './close-server.ts';
 import { ConfigError, type Secrets, type Settings } from './config.ts';
 import type { AppContext } from './context.ts';
 import { createKeysOfBothKinds } from './crypto/token-keys.ts';
@@ -12,6 +13,7 @@ import { Connections } from './realtime/connections.ts';
 import { HandshakeLimits } from './realtime/handshake-limits.ts';
 import { PlaceKeeper } from './realtime/place-keeper.ts';
 import { keepPresence } from './realtime/presence.ts';
+import { drainSockets } from './realtime/drain-sockets.ts';
 import { createGateway } from './realtime/gateway.ts';
 import { createMessages } from './realtime/built-in-messages.ts';
 import { defineMessage, type MessageTypes } from './realtime/messages.ts';
@@ -38,8 +40,6 @@ const SERVER_OPTIONS: ServerOptions = {
 const TOKEN_AUDIENCE = 'medallion';
 
 const STORE_PATIENCE_MS = 2000;
-/** A stopping node finishes what is under way, but no slower than this. */
-const CLOSE_PATIENCE_MS = 6000;
 
 /** What a test, or a team that embeds Medallion, puts in the place of our own. */
 export interface Overrides extends Partial<Pick<AppContext, 'clock' | 'log'>> {
@@ -52,8 +52,11 @@ export interface App {
   context: AppContext;
   /** From now on other secrets sign and verify tokens: both kinds at once, and whatever is under way goes on. */
   changeTokenKeys: (secrets: Secrets['tokenSecrets']) => Promise<void>;
-  /** Refuses what is new, closes the sockets, finishes what is under way, then lets go of everything. */
-  close: () => Promise<void>;
+  /**
+   * Lets load balancers see that it leaves, drains the sockets, finishes what is under way, then lets go of everything.
+   * In a hurry nobody is waited for but what is under way.
+   */
+  close: (how?: { isHurried: boolean }) => Promise<void>;
 }
 
 /** Builds the whole service and brings the schema up to date. Here and in `app-parts.ts` alone things are constructed. */
@@ -61,10 +64,13 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
   const { databaseUrl } = settings.secrets;
   if (databaseUrl === undefined) throw new ConfigError(['DATABASE_URL: is required']);
   await migrate(databaseUrl);
-  const state = { isDraining: false };
+  const state = { isLeaving: false, isDraining: false };
   const parties = { issuer: settings.config.publicUrl, audience: TOKEN_AUDIENCE };
   const tokenKeys = await createKeysOfBothKinds(parties, settings.secrets.tokenSecrets);
-  const parts = createParts(settings, overrides, () => state.isDraining);
+  const parts = createParts(settings, overrides, {
+    isLeaving: () => state.isLeaving,
+    isDraining: () => state.isDraining,
+  });
   const context: AppContext = { ...parts, ...tokenKeys };
   const changeTokenKeys: App['changeTokenKeys'] = async (secrets) => {
     Object.assign(context, await createKeysOfBothKinds(parties, secrets));
@@ -79,22 +85,15 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
     ]);
   };
   try {
-    await keepAuditLog(context).catch((error: unknown) => {
-      context.log.warn({ err: error }, 'the audit log has no part for this month yet');
-    });
-    const { bootstrapAdmin: admin } = settings.secrets;
-    if (admin !== null) await bootstrapAdmin(context, admin);
-    context.acknowledgements.start(context.revocations);
-    await context.proof.start();
-    if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
-      context.log.warn('redis is not reached yet, starting without it');
-    }
+    await makeReady(context, settings.secrets);
     const connections = new Connections(context);
     const extended = await runExtensions({ context, connections }, overrides);
     const { server, stop } = assemble({ context, connections }, extended);
-    const close = async () => {
+    const close: App['close'] = async ({ isHurried } = { isHurried: false }) => {
+      state.isLeaving = true;
+      if (server.listening && !isHurried) await untilUnseen(context);
       state.isDraining = true;
-      await stop();
+      await stop(isHurried);
       await release();
     };
     return { server, context, changeTokenKeys, close };
@@ -107,6 +106,19 @@ export async function createApp(settings: Settings, overrides: Overrides = {}): 
 interface Edges {
   context: AppContext;
   connections: Connections;
+}
+
+/** What must be there before anything is served. */
+async function makeReady(context: AppContext, { bootstrapAdmin: admin }: Secrets): Promise<void> {
+  await keepAuditLog(context).catch((error: unknown) => {
+    context.log.warn({ err: error }, 'the audit log has no part for this month yet');
+  });
+  if (admin !== null) await bootstrapAdmin(context, admin);
+  context.acknowledgements.start(context.revocations);
+  await context.proof.start();
+  if (!(await context.ephemeral.waitUntilConnected(STORE_PATIENCE_MS))) {
+    context.log.warn('redis is not reached yet, starting without it');
+  }
 }
 
 interface Extended {
@@ -128,6 +140,7 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
   const places = new PlaceKeeper(context, connections);
   const limits = new HandshakeLimits(context);
   const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
+  const closeServer = prepareClose(server);
   server.on('clientError', refuseBrokenRequest);
   server.on('upgrade', createGateway({ ctx: context, connections, limits, places, messages }));
   const stopCleanup = repeat(context.clock, CLEANUP_INTERVAL_MS, {
@@ -139,15 +152,25 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
       context.log.warn({ err: error }, 'the database is not tidied up yet');
     },
   });
-  const stop = async () => {
+  const stop = async (isHurried: boolean) => {
     stopCleanup();
-    stopPresence();
-    const closed = closeServer(server);
-    await connections.closeAll('draining');
-    await closed;
     await places.stop();
+    await drainSockets(context, connections, { isHurried });
+    stopPresence();
+    await closeServer();
   };
   return { server, stop };
+}
+
+/**
+ * Until load balancers have seen `/readyz` and send what is new elsewhere. What they still send is served, sockets as
+ * well: to refuse it would be an outage for whoever sent it.
+ */
+async function untilUnseen({ clock, config }: AppContext): Promise<void> {
+  if (config.drainReadinessSeconds === 0) return;
+  await new Promise<void>((resolve) => {
+    clock.after(config.drainReadinessSeconds * 1000, resolve);
+  });
 }
 
 async function runExtensions(
@@ -170,19 +193,4 @@ async function runExtensions(
   };
   for (const extend of extensions) await extend(medallion);
   return { routers, messages };
-}
-
-/** Resolves when the last answer has been sent, or when there has been time enough for it. */
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const deadline = setTimeout(() => {
-    server.closeAllConnections();
-  }, CLOSE_PATIENCE_MS).unref();
-  // Those that are idle only after their last answer are closed as well.
-  const idle = setInterval(() => {
-    server.closeIdleConnections();
-  }, 50);
-  await new Promise((resolve) => server.close(resolve));
-  clearInterval(idle);
-  clearTimeout(deadline);
 }

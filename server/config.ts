@@ -131,6 +131,8 @@ function toConfig(env: Environment) {
       perAddress: env.RATE_LIMIT_HANDSHAKES_PER_IP,
     },
     locationTtlSeconds: env.LOCATION_TTL_SECONDS,
+    drainReadinessSeconds: env.DRAIN_READINESS_SECONDS ?? (isProduction(env) ? 5 : 0),
+    drainWindowSeconds: env.DRAIN_WINDOW_SECONDS ?? (isProduction(env) ? 15 : 0),
   };
 }
 

@@ -76,6 +76,8 @@ export interface AppContext extends TokenKeys {
   apiClients: ReadonlyMap<string, ApiClient>;
   /** Which session a cookie is of, for the limits. */
   knownCookies: KnownCookies;
-  /** Whether this node has begun to stop. */
+  /** Whether this node is about to stop: it serves everything, but nothing new is to be sent here. */
+  isLeaving: () => boolean;
+  /** Whether this node has begun to stop, and takes no socket any more. */
   isDraining: () => boolean;
 }

@@ -155,6 +155,9 @@ export const environmentSchema = z.object({
   RATE_LIMIT_HANDSHAKES_PER_IP: limit.prefault('1000/10'),
 
   LOCATION_TTL_SECONDS: z.coerce.number().int().min(5).max(300).default(30),
+
+  DRAIN_READINESS_SECONDS: z.coerce.number().min(0).max(600).optional(),
+  DRAIN_WINDOW_SECONDS: z.coerce.number().min(0).max(3600).optional(),
 });
 
 export type Environment = z.infer<typeof environmentSchema>;

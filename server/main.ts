@@ -3,20 +3,20 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseEnv } from 'node:util';
 import { createApp, type App } from './app.ts';
-import { ConfigError, loadSettings, type Settings } from './config.ts';
+import { ConfigError, loadSettings, type Config, type Settings } from './config.ts';
 import { developmentKeyFile } from './embedded/development-key.ts';
 import { developmentSecrets } from './embedded/development-secrets.ts';
 import type { Extension } from './extension.ts';
 import { createLog, type Log } from './log.ts';
 
-/** A stop that takes longer is ended by force, before whoever asked for it does so. */
+/** A stop that takes longer than the drain and this is ended by force, before whoever asked for it does so. */
 const STOP_TIMEOUT_MS = 9000;
 
 /** What the process was started with: at every reading it comes before what `.env` says. */
 const inherited = { ...process.env };
 const settings = readSettings(await readVariables());
 const log = createLog(settings.config);
-const stopper = stopOnSignals(log);
+const stopper = stopOnSignals(log, settings.config);
 const started = start(settings);
 readKeysOnHangup(started);
 await started.catch((error: unknown) => {
@@ -173,12 +173,15 @@ function isTerminalGone(): boolean {
   }
 }
 
+type StopTask = (how: { isHurried: boolean }) => Promise<void>;
+
 /**
  * What must be let go of, in the order opposite to that in which it was taken. The first signal does so,
  * a second one exits at once.
  */
-function stopOnSignals(logger: Log) {
-  const tasks: { stop: () => Promise<void>; killNow: (() => void) | undefined }[] = [];
+function stopOnSignals(logger: Log, { drainReadinessSeconds, drainWindowSeconds }: Config) {
+  const timeoutMs = STOP_TIMEOUT_MS + (drainReadinessSeconds + drainWindowSeconds) * 1000;
+  const tasks: { stop: StopTask; killNow: (() => void) | undefined }[] = [];
   let isStopping = false;
   const killNow = (): never => {
     for (const task of tasks) task.killNow?.();
@@ -187,9 +190,10 @@ function stopOnSignals(logger: Log) {
   const stop = async (exitCode: number): Promise<never> => {
     if (isStopping) return killNow();
     isStopping = true;
-    setTimeout(killNow, STOP_TIMEOUT_MS).unref();
+    setTimeout(killNow, timeoutMs).unref();
     for (const task of tasks.toReversed()) {
-      await task.stop().catch((error: unknown) => {
+      // What went wrong once may go wrong again: no time to drain.
+      await task.stop({ isHurried: exitCode !== 0 }).catch((error: unknown) => {
         logger.error({ err: error }, 'could not stop cleanly');
       });
     }
@@ -203,7 +207,7 @@ function stopOnSignals(logger: Log) {
     logger.fatal({ err: error }, 'uncaught exception');
     void stop(1);
   });
-  const onStop = (task: () => Promise<void>, kill?: () => void): void => {
+  const onStop = (task: StopTask, kill?: () => void): void => {
     tasks.push({ stop: task, killNow: kill });
   };
   return { stop, onStop };

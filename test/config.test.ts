@@ -28,6 +28,8 @@ describe('outside production', () => {
       totpIssuer: 'Medallion',
       backupCodesCount: 10,
       backupCodeLength: 8,
+      drainReadinessSeconds: 0,
+      drainWindowSeconds: 0,
     });
     assert.deepEqual(signers(settings), [SECRETS.JWT_SECRET_KEY]);
     assert.deepEqual(secrets.encryptionSecrets, [SECRETS.DATABASE_ENCRYPTION_KEY]);
@@ -84,6 +86,14 @@ describe('production', () => {
     assert.equal(config.environment, 'production');
     assert.equal(config.host, '0.0.0.0');
     assert.deepEqual(config.selfSignupRoles, ['rider']);
+  });
+
+  test('gives a stop less time than an orchestrator does, unless it is told to', () => {
+    const { config } = load(PRODUCTION);
+    assert.deepEqual([config.drainReadinessSeconds, config.drainWindowSeconds], [5, 15]);
+    const none = { DRAIN_READINESS_SECONDS: '0', DRAIN_WINDOW_SECONDS: '0.5' };
+    const { config: quick } = load({ ...PRODUCTION, ...none });
+    assert.deepEqual([quick.drainReadinessSeconds, quick.drainWindowSeconds], [0, 0.5]);
   });
 
   test('names everything that is missing at once', () => {
@@ -197,6 +207,8 @@ describe('a variable', () => {
     RATE_LIMIT_HANDSHAKES: ['0/2', '2000'],
     RATE_LIMIT_HANDSHAKES_PER_IP: ['10/0', 'many'],
     LOCATION_TTL_SECONDS: ['4', '301', '7.5', 'half'],
+    DRAIN_READINESS_SECONDS: ['-1', '601', 'long'],
+    DRAIN_WINDOW_SECONDS: ['-1', '3601', 'long'],
     DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
     TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
     BACKUP_CODES_COUNT: ['0', '21', 'ten'],

@@ -78,6 +78,32 @@ describe('a server process', { concurrency: 2 }, () => {
     assert.ok(performance.now() - insistedAt < 1000);
   });
 
+  test('waits for load balancers and clients for as long as it is told to, unless a second signal comes', async () => {
+    const patient = { DRAIN_READINESS_SECONDS: '0.5', DRAIN_WINDOW_SECONDS: '1' };
+    const [server, hurried] = [
+      await start(await environment(patient)),
+      await start(await environment({ ...patient, DRAIN_READINESS_SECONDS: '60' })),
+    ];
+    const socket = await connect(server.url, (await signInAt(server.url)).access_token);
+    const stoppedAt = performance.now();
+    server.child.kill('SIGTERM');
+    hurried.child.kill('SIGTERM');
+    for (const { url } of [server, hurried]) {
+      await eventually(async () => {
+        const { status } = await fetch(`${url}/readyz`);
+        return status === 503;
+      }, 'it is not ready any more');
+    }
+    const { reconnect_after_ms } = await socket.next('drain');
+    assert.ok(Number(reconnect_after_ms) < 500);
+    assert.ok(performance.now() - stoppedAt >= 500);
+    assert.equal((await socket.closed).code, 1012);
+    assert.equal(await server.ended, 0);
+    assert.equal(hurried.child.exitCode, null);
+    hurried.child.kill('SIGTERM');
+    assert.notEqual(await hurried.ended, 0);
+  });
+
   test('stops in time though a request never ends and a handshake was never finished', async () => {
     const server = await start();
     const halfway = await connectTcp(server.url);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startApp, type TestApp } from './support/app.ts';
+import { holdChecks } from './support/held-checks.ts';
 import { assertLives, countOpenSockets, eventually } from './support/live-sockets.ts';
 import { signIn } from './support/phone.ts';
 import { connectTcp, handshakeText, openRawSocket, shakeHands } from './support/raw-socket.ts';
@@ -110,24 +111,6 @@ test('refused handshakes leave no place taken on the node', async () => {
   }
   await assertOneFits(node);
 });
-
-/** The next checks of revocation wait until they are let go. */
-function holdChecks({ context: { ephemeral } }: TestApp) {
-  const get = ephemeral.getEach.bind(ephemeral);
-  const held = Promise.withResolvers<undefined>();
-  let isAsked = false;
-  ephemeral.getEach = async (key) => {
-    isAsked = true;
-    await held.promise;
-    return get(key);
-  };
-  const asked = () => eventually(() => isAsked, 'a handshake is being checked');
-  const letGo = () => {
-    ephemeral.getEach = get;
-    held.resolve(undefined);
-  };
-  return { asked, letGo };
-}
 
 test('a client that hangs up in the middle of its handshake leaves nothing behind', async () => {
   const node = await startSmallNode();

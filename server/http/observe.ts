@@ -6,14 +6,14 @@ import { stateOf } from './request-state.ts';
 const REQUEST_ID = /^[\w.-]{8,128}$/;
 
 /** Gives each request its id, and when it has been answered a log line and its metrics. */
-export function observe(ctx: Pick<AppContext, 'log' | 'metrics' | 'isDraining'>): RequestHandler {
+export function observe(ctx: Pick<AppContext, 'log' | 'metrics' | 'isLeaving'>): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     const given = req.get('x-request-id') ?? '';
     const requestId = REQUEST_ID.test(given) ? given : randomUUID();
     stateOf(res).requestId = requestId;
     res.set('X-Request-Id', requestId);
-    if (ctx.isDraining()) res.set('Connection', 'close');
+    if (ctx.isLeaving()) res.set('Connection', 'close');
     res.on('close', () => {
       const seconds = (performance.now() - startedAt) / 1000;
       const { route = 'none', principal, cookiePrincipal } = stateOf(res);

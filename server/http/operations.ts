@@ -7,7 +7,7 @@ import { stateOf } from './request-state.ts';
 
 type OperationsContext = Pick<
   AppContext,
-  'db' | 'ephemeral' | 'metrics' | 'lease' | 'outbox' | 'isDraining'
+  'db' | 'ephemeral' | 'metrics' | 'lease' | 'outbox' | 'isLeaving'
 >;
 
 const HEALTH_TIMEOUT_MS = 1000;
@@ -50,7 +50,7 @@ function readiness(ctx: OperationsContext): RequestHandler {
       ),
     ]);
     const degraded = [...(postgres ? [] : ['postgres']), ...(redis ? [] : ['redis'])];
-    const status = ctx.isDraining() ? 'draining' : ctx.lease.isHeld ? 'ready' : 'no_proof';
+    const status = ctx.isLeaving() ? 'draining' : ctx.lease.isHeld ? 'ready' : 'no_proof';
     res.status(status === 'ready' ? 200 : 503).json({ status, degraded });
   };
 }

@@ -32,6 +32,7 @@ export class Connections {
   #cancelLapse: () => void = () => undefined;
   #onArrival: (userId: number) => void = () => undefined;
   #onDeparture: (connection: Connection) => void = () => undefined;
+  #onEmpty: () => void = () => undefined;
   #delivered = Promise.resolve();
   #beat = 0;
   #joined = 0;
@@ -97,6 +98,7 @@ export class Connections {
     removeFrom(this.#bySession, connection.principal.sessionId, connection);
     removeFrom(this.#byUser, connection.principal.userId, connection);
     this.#onDeparture(connection);
+    if (this.size === 0) this.#onEmpty();
   }
 
   has(connection: Connection): boolean {
@@ -130,7 +132,17 @@ export class Connections {
 
   async closeAll(reason: CloseReason): Promise<void> {
     this.#stopHeartbeat();
-    await closeAll([...this.#members.keys()], reason);
+    await closeAll(this.list(), reason);
+  }
+
+  list(): Connection[] {
+    return [...this.#members.keys()];
+  }
+
+  /** @param listener Is told once, when no socket is left. */
+  onEmpty(listener: () => void): void {
+    if (this.size === 0) listener();
+    else this.#onEmpty = listener;
   }
 
   /** Nothing is served meanwhile; whoever can prove its knowledge in time, as after a pause, loses no socket. */

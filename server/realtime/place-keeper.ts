@@ -16,6 +16,7 @@ export class PlaceKeeper {
   /** Those whose handshake still asks for a place: whoever notes them anew would grant it. */
   readonly #asking = new Set<Connection>();
   readonly #stopBeating: () => void;
+  #isStopped = false;
   /** Who is still to be noted in this round. */
   #round: number[] = [];
 
@@ -56,8 +57,9 @@ export class PlaceKeeper {
     return true;
   }
 
-  /** When the sockets are closed. */
+  /** The node stops: its sockets count no longer, so that each client finds a place on another before its own is closed. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#stopBeating();
     await this.#ctx.places.end().catch(this.#onError);
   }
@@ -74,6 +76,7 @@ export class PlaceKeeper {
 
   /** The store may have lost what it was told, and may not have been told who has gone. */
   async #noteAll(): Promise<void> {
+    if (this.#isStopped) return;
     const { places } = this.#ctx;
     places.beginTerm();
     const { term } = places;

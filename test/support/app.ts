@@ -50,6 +50,8 @@ export async function testEnvironment(
     RATE_LIMIT_SOCKET_MESSAGES: '1000000/1',
     RATE_LIMIT_HANDSHAKES: '100000/60',
     RATE_LIMIT_HANDSHAKES_PER_IP: '100000/60',
+    DRAIN_READINESS_SECONDS: '0',
+    DRAIN_WINDOW_SECONDS: '0',
     ...(options.store === 'memory'
       ? {}
       : { REDIS_URL: required('TEST_REDIS_URL'), REDIS_KEY_PREFIX: REDIS_PREFIX }),
