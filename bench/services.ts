@@ -19,15 +19,21 @@ export interface Services {
 }
 
 interface Benchmark {
+  /** What it is called where it fails. */
+  name?: string;
   limitMs: number;
   run: (services: Services, start: CleanUp['start']) => Promise<void>;
 }
 
 /** Runs a benchmark on services of its own, and ends the process; leaves nothing running behind. */
-export async function runBenchmark({ limitMs, run }: Benchmark): Promise<never> {
+export async function runBenchmark({
+  name = 'benchmark',
+  limitMs,
+  run,
+}: Benchmark): Promise<never> {
   const { start, exit, isExiting } = cleanUpAtExit();
   setTimeout(() => {
-    console.error('The benchmark takes too long.');
+    console.error(`The ${name} takes too long.`);
     void exit(1);
   }, limitMs).unref();
   try {
@@ -35,7 +41,7 @@ export async function runBenchmark({ limitMs, run }: Benchmark): Promise<never> 
     await run(await startServices(home, start), start);
     return await exit(0);
   } catch (error) {
-    if (!isExiting()) console.error(`The benchmark failed: ${(error as Error).message}`);
+    if (!isExiting()) console.error(`The ${name} failed: ${(error as Error).message}`);
     return await exit(1);
   }
 }

@@ -84,7 +84,7 @@ interface SmsGateway {
 }
 
 /** Takes the messages that Medallion sends; goes with this process. */
-async function startSmsGateway(): Promise<SmsGateway> {
+export async function startSmsGateway(): Promise<SmsGateway> {
   const codes = new Map<string, string>();
   const server = createServer((request, response) => {
     void request
@@ -110,7 +110,7 @@ async function startSmsGateway(): Promise<SmsGateway> {
   return { url: `http://127.0.0.1:${port}/sms`, takeCode };
 }
 
-async function signIn(node: string, phone_number: string, sms: SmsGateway): Promise<string> {
+export async function signIn(node: string, phone_number: string, sms: SmsGateway): Promise<string> {
   await post(`${node}/api/v2/auth/send-otp`, { phone_number });
   const otp = sms.takeCode(phone_number);
   const tokens = await post(`${node}/api/v2/auth/verify-otp`, { phone_number, otp });
