@@ -181,13 +181,9 @@ function open(
   ws.on('message', (data: Buffer, isBinary) => {
     if (!isPaced()) return;
     connection.whenServed(() => {
-      if (isBinary) {
-        connection.close('not_the_protocol');
-        return;
-      }
-      void receive(ctx, { connection, types: messages, text: data.toString() }).then((isFrame) => {
-        if (!isFrame) connection.close('not_the_protocol');
-      });
+      const isFrame =
+        !isBinary && receive(ctx, { connection, types: messages, text: data.toString() });
+      if (!isFrame) connection.close('not_the_protocol');
     });
   });
   ws.on('ping', (data) => {

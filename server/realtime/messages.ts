@@ -19,6 +19,7 @@ export interface MessageDefinition<Shape extends z.ZodRawShape> {
 }
 
 export interface FrameHandler {
+  fields: z.ZodRawShape;
   isLatestOnly: boolean;
   /** Acts on a frame, given as parsed JSON. */
   handle: (
@@ -36,6 +37,7 @@ export function defineMessage<Shape extends z.ZodRawShape>({
   const own = z.object(fields);
   const whole = z.strictObject({ ...fields, type: z.string(), ref });
   return {
+    fields,
     isLatestOnly,
     handle: (connection, value) =>
       whole.safeParse(value).success
@@ -54,23 +56,29 @@ const FRAME_ERRORS = {
 
 /**
  * Acts on one text frame; an `AppError` that its handler throws is answered with its code and sentence. False where it
- * is not of the protocol, so that the socket must be closed.
+ * is not of the protocol, so that the socket must be closed, before anything that came with it is looked at.
  */
-export async function receive(
+export function receive(
   ctx: Pick<AppContext, 'log'>,
   { connection, types, text }: { connection: Connection; types: MessageTypes; text: string },
-): Promise<boolean> {
+): boolean {
   const parsed = parseJson(text);
   if (!parsed.ok) return false;
-  const handler = types.get(envelope.safeParse(parsed.value).data?.type ?? '');
-  const answer = await handle(ctx, { connection, handler, value: parsed.value });
-  if (answer === undefined) return true;
-  const given = refOf(parsed.value);
+  const { value } = parsed;
+  const handler = types.get(envelope.safeParse(value).data?.type ?? '');
+  void respond(ctx, { connection, handler, value });
+  return true;
+}
+
+async function respond(ctx: Pick<AppContext, 'log'>, received: Received): Promise<void> {
+  const { connection, handler, value } = received;
+  const answer = await handle(ctx, received);
+  if (answer === undefined) return;
+  const given = refOf(value);
   const frame = given === undefined ? answer : { ...answer, ref: given };
   if (handler?.isLatestOnly === true && answer.type !== 'error')
     connection.sendLatest(answer.type, frame);
   else connection.send(frame);
-  return true;
 }
 
 const envelope = z.object({ type: z.string() });
