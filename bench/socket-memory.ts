@@ -16,19 +16,20 @@ export interface Memory {
   heap: number;
 }
 
-/** Opened and closed before anything is counted, so that the code and its caches are there. */
-const WARM_UP = 200;
+/** Opened and closed before anything is counted, so that the code, its caches and the room for young objects are there. */
+const WARM_UP = 2000;
 const SETTLE_MS = 1500;
 
 /** What each of so many idle sockets costs a fresh server. */
 export async function measureMemory(system: SocketSystem, count: number): Promise<Memory> {
   const server = await system.launch();
   try {
-    const handshakes = system.tokens(count).map((token) => ({
+    const toHandshake = (token: string) => ({
       url: `${server.url.replace('http', 'ws')}${system.path}`,
       headers: { authorization: `Bearer ${token}` },
-    }));
-    await hold(handshakes.slice(0, WARM_UP), () => Promise.resolve());
+    });
+    const handshakes = system.tokens(count).map(toHandshake);
+    await hold(system.tokens(WARM_UP).map(toHandshake), () => Promise.resolve());
     const before = await readMemory(server);
     const after = await hold(handshakes, () => readMemory(server));
     return { rss: (after.rss - before.rss) / count, heap: (after.heap - before.heap) / count };

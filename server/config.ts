@@ -123,6 +123,12 @@ function toConfig(env: Environment) {
     twilioBaseUrl: env.TWILIO_BASE_URL,
     revocationLeaseSeconds: env.REVOCATION_LEASE_SECONDS,
     revocationGraceSeconds: env.REVOCATION_GRACE_SECONDS,
+    ...toSockets(env),
+  };
+}
+
+function toSockets(env: Environment) {
+  return {
     maxSocketsPerNode: env.MAX_SOCKETS_PER_NODE,
     maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
     socketMessages: env.RATE_LIMIT_SOCKET_MESSAGES,

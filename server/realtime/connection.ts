@@ -30,6 +30,8 @@ export class Connection {
   readonly id: string;
   /** Whether the client has been heard since it was last pinged. */
   isAlive = true;
+  /** Of the heartbeat. */
+  slice = 0;
   /** Called when it is gone. */
   onClosed: (() => void) | null = null;
   readonly #lease: Lease;

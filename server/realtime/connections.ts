@@ -5,12 +5,13 @@ import type { Principal } from '../use-cases/authenticate-token.ts';
 import type { PushedEvent } from '../use-cases/push-event.ts';
 import type { CloseReason } from './close-codes.ts';
 import { closeAll } from './closing.ts';
+import { ConnectionIndex } from './connection-index.ts';
 import type { Connection } from './connection.ts';
 import { Expiries } from './expiries.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { inChunks } from './in-chunks.ts';
 import { expiringFrame } from './server-frames.ts';
 
-export const HEARTBEAT_SECONDS = 25;
 /** Sockets of a node without a lease are closed after this, if it has none then. */
 const HOLD_MS = 300;
 
@@ -18,12 +19,9 @@ type ConnectionsContext = Pick<AppContext, 'clock' | 'log' | 'metrics' | 'lease'
 
 /** The sockets of this node: found by session and by user, kept alive by one timer, closed by revocations. */
 export class Connections {
-  /** Each with the slice of the heartbeat that it is in. */
-  readonly #members = new Map<Connection, Set<Connection>>();
-  readonly #bySession = new Map<string, Set<Connection>>();
-  readonly #byUser = new Map<number, Set<Connection>>();
-  /** A slice of the sockets for each second of the heartbeat, so that the pings are spread out. */
-  readonly #slices = Array.from({ length: HEARTBEAT_SECONDS }, () => new Set<Connection>());
+  readonly #heartbeat = new Heartbeat();
+  readonly #bySession = new ConnectionIndex<string>();
+  readonly #byUser = new ConnectionIndex<number>();
   readonly #clock: ConnectionsContext['clock'];
   readonly #revocations: ConnectionsContext['revocations'];
   readonly #metrics: ConnectionsContext['metrics'];
@@ -34,8 +32,6 @@ export class Connections {
   #onDeparture: (connection: Connection) => void = () => undefined;
   #onEmpty: () => void = () => undefined;
   #delivered = Promise.resolve();
-  #beat = 0;
-  #joined = 0;
 
   constructor({ clock, log, metrics, lease, revocations }: ConnectionsContext) {
     this.#clock = clock;
@@ -59,7 +55,7 @@ export class Connections {
     });
     this.#stopHeartbeat = repeat(clock, 1000, {
       task: () => {
-        this.#pingNextSlice();
+        this.#heartbeat.beat();
         return Promise.resolve();
       },
       onError: (error) => {
@@ -69,40 +65,36 @@ export class Connections {
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.#heartbeat.size;
   }
 
   countOfUser(userId: number): number {
-    return this.#byUser.get(userId)?.size ?? 0;
+    return this.#byUser.countOf(userId);
   }
 
   /** From here on revocations find the connection, though its handshake is still to be answered. */
   add(connection: Connection): void {
     const { sessionId, userId } = connection.principal;
-    const slice = this.#sliceOf(this.#joined++);
-    this.#members.set(connection, slice);
-    slice.add(connection);
+    this.#heartbeat.add(connection);
     this.#expiries.add(connection);
-    addTo(this.#bySession, sessionId, connection);
-    if (!this.#byUser.has(userId)) this.#onArrival(userId);
-    addTo(this.#byUser, userId, connection);
+    this.#bySession.add(sessionId, connection);
+    if (this.#byUser.countOf(userId) === 0) this.#onArrival(userId);
+    this.#byUser.add(userId, connection);
   }
 
   remove(connection: Connection): void {
-    const slice = this.#members.get(connection);
-    if (slice === undefined) return;
-    this.#members.delete(connection);
-    slice.delete(connection);
+    if (!this.#heartbeat.remove(connection)) return;
+    const { sessionId, userId } = connection.principal;
     this.#expiries.remove(connection);
     connection.onClosed?.();
-    removeFrom(this.#bySession, connection.principal.sessionId, connection);
-    removeFrom(this.#byUser, connection.principal.userId, connection);
+    this.#bySession.remove(sessionId, connection);
+    this.#byUser.remove(userId, connection);
     this.#onDeparture(connection);
     if (this.size === 0) this.#onEmpty();
   }
 
   has(connection: Connection): boolean {
-    return this.#members.has(connection);
+    return this.#heartbeat.has(connection);
   }
 
   /** Its handshake has been answered, and it has been sent its first frame. */
@@ -113,7 +105,7 @@ export class Connections {
   /** The socket lives on by a newer token of its session; an older one changes nothing. */
   renew(connection: Connection, principal: Principal): void {
     if (principal.expiresAt < connection.principal.expiresAt) return;
-    if (!this.#members.has(connection)) return;
+    if (!this.has(connection)) return;
     this.#expiries.remove(connection);
     connection.renew(principal);
     this.#expiries.add(connection);
@@ -123,7 +115,7 @@ export class Connections {
   revoke(revocation: Revocation): number {
     const { reason } = revocation;
     const dead = sessionsOf(revocation)
-      .flatMap((id) => [...(this.#bySession.get(id) ?? [])])
+      .flatMap((id) => this.#bySession.of(id))
       .filter(({ principal }) => this.#revocations.hasToken(principal.jti));
     for (const connection of dead) connection.gate(reason);
     void closeAll(dead, reason);
@@ -136,7 +128,7 @@ export class Connections {
   }
 
   list(): Connection[] {
-    return [...this.#members.keys()];
+    return this.#heartbeat.list();
   }
 
   /** @param listener Is told once, when no socket is left. */
@@ -149,8 +141,7 @@ export class Connections {
   #holdAll(): void {
     this.#metrics.leaseLost.inc();
     this.#cancelLapse = this.#clock.after(HOLD_MS, () => {
-      const all = [...this.#members.keys()];
-      this.#closeAll(all, { reason: 'no_proof', path: 'lease' });
+      this.#closeAll(this.list(), { reason: 'no_proof', path: 'lease' });
     });
   }
 
@@ -166,19 +157,15 @@ export class Connections {
 
   #releaseAll(): void {
     this.#cancelLapse();
-    for (const connection of this.#members.keys()) connection.release();
-  }
-
-  #sliceOf(index: number): Set<Connection> {
-    return this.#slices[index % HEARTBEAT_SECONDS] ?? new Set();
+    for (const connection of this.list()) connection.release();
   }
 
   /** Hands an event to those it is for, each in the order in which events come; tells how many they are. */
   deliver({ to, event, data, latest_only }: PushedEvent): number {
     const connections =
       'user_id' in to
-        ? [...(this.#byUser.get(to.user_id) ?? [])]
-        : [...this.#members.keys()].filter(({ principal }) => principal.role === to.role);
+        ? this.#byUser.of(to.user_id)
+        : this.list().filter(({ principal }) => principal.role === to.role);
     const served = connections.filter(({ gatedFor, isOpen }) => isOpen && gatedFor === null);
     const frame = JSON.stringify({ type: 'event', event, data });
     // One event after the other, though each may take many turns of the loop.
@@ -193,7 +180,7 @@ export class Connections {
 
   /** Who holds a socket here. */
   userIds(): number[] {
-    return [...this.#byUser.keys()];
+    return this.#byUser.keys();
   }
 
   get userCount(): number {
@@ -201,7 +188,7 @@ export class Connections {
   }
 
   ofUser(userId: number): Connection[] {
-    return [...(this.#byUser.get(userId) ?? [])];
+    return this.#byUser.of(userId);
   }
 
   /** @param listener Is told of each user whose first socket here it is. */
@@ -213,27 +200,8 @@ export class Connections {
   onDeparture(listener: (connection: Connection) => void): void {
     this.#onDeparture = listener;
   }
-
-  #pingNextSlice(): void {
-    for (const connection of this.#sliceOf(this.#beat++)) {
-      if (connection.isAlive) connection.ping();
-      else connection.close('no_pong');
-    }
-  }
 }
 
 function tellExpiring(connection: Connection): void {
   connection.send(expiringFrame(connection));
-}
-
-function addTo<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
-  const found = index.get(key);
-  if (found === undefined) index.set(key, new Set([connection]));
-  else found.add(connection);
-}
-
-function removeFrom<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
-  const found = index.get(key);
-  found?.delete(connection);
-  if (found?.size === 0) index.delete(key);
 }

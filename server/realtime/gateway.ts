@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { WebSocketServer, type ServerOptions } from 'ws';
 import type { AppContext } from '../context.ts';
 import { AppError, toAppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
 import { assertNotRevoked, verifyAccessToken } from '../use-cases/authenticate-token.ts';
-import { CLOSE_CODES } from './close-codes.ts';
 import { Connection } from './connection.ts';
-import { HEARTBEAT_SECONDS, type Connections } from './connections.ts';
-import { receive, type MessageTypes } from './messages.ts';
-import { readyFrame } from './server-frames.ts';
+import type { Connections } from './connections.ts';
+import { LiveSocket, socketOpener } from './live-socket.ts';
+import type { MessageTypes } from './messages.ts';
 import { refuseSocket } from '../refuse-socket.ts';
 import type { HandshakeLimits } from './handshake-limits.ts';
 import type { PlaceKeeper } from './place-keeper.ts';
@@ -47,7 +46,8 @@ type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) 
 /** Answers the `upgrade` event of the HTTP server: a socket, or a refusal in HTTP. */
 export function createGateway(gateway: Gateway): UpgradeListener {
   // The library's types do not know `closeTimeout` yet.
-  const options: ServerOptions & { closeTimeout: number } = {
+  const options: ServerOptions<typeof LiveSocket> & { closeTimeout: number } = {
+    WebSocket: LiveSocket,
     noServer: true,
     clientTracking: false,
     maxPayload: MAX_FRAME_BYTES,
@@ -59,12 +59,12 @@ export function createGateway(gateway: Gateway): UpgradeListener {
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
   };
   const server = new WebSocketServer(options);
+  const open = socketOpener(gateway);
   server.on('wsClientError', (error, socket, request) => {
     refuse(gateway, { error: handshakeError(request, error), socket, requestId: randomUUID() });
   });
   return (request, socket, head) => {
     const requestId = randomUUID();
-    const ignoreError = () => undefined;
     socket.on('error', ignoreError);
     admit(gateway, request, socket)
       .then((connection) => {
@@ -75,7 +75,7 @@ export function createGateway(gateway: Gateway): UpgradeListener {
         socket.cork();
         server.handleUpgrade(request, socket, head, (webSocket) => {
           connection.attach(webSocket, socket);
-          open(gateway, connection, webSocket);
+          open(connection, webSocket);
         });
         socket.uncork();
       })
@@ -83,6 +83,10 @@ export function createGateway(gateway: Gateway): UpgradeListener {
         refuse(gateway, { error, socket, requestId });
       });
   };
+}
+
+function ignoreError(): void {
+  // Whoever hangs up during the handshake is told nothing.
 }
 
 function refuse(
@@ -129,7 +133,7 @@ async function admit(
   }
   const connection = new Connection(randomUUID(), principal, ctx.lease);
   connections.add(connection);
-  socket.once('close', () => {
+  socket.on('close', () => {
     connections.remove(connection);
   });
   const [hasPlace] = await Promise.all([places.take(connection), assertNotRevoked(ctx, principal)]);
@@ -162,51 +166,4 @@ function readToken({ headers }: IncomingMessage): string | null {
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim());
   const bearer = offered.find((protocol) => protocol.startsWith(BEARER_PROTOCOL));
   return bearer?.slice(BEARER_PROTOCOL.length) ?? null;
-}
-
-function open(
-  { ctx, connections, messages }: Gateway,
-  connection: Connection,
-  ws: WebSocket,
-): void {
-  ctx.metrics.socketHandshakes.inc({ status: 101 });
-  ctx.metrics.socketsOpen.inc();
-  const { principal, id } = connection;
-  const isPaced = () => {
-    connection.isAlive = true;
-    if (connection.mayReceive(ctx.config.socketMessages, ctx.clock.steady())) return true;
-    connection.close('too_many_messages');
-    return false;
-  };
-  ws.on('message', (data: Buffer, isBinary) => {
-    if (!isPaced()) return;
-    connection.whenServed(() => {
-      const isFrame =
-        !isBinary && receive(ctx, { connection, types: messages, text: data.toString() });
-      if (!isFrame) connection.close('not_the_protocol');
-    });
-  });
-  ws.on('ping', (data) => {
-    if (isPaced()) connection.pong(data);
-  });
-  ws.on('pong', () => {
-    connection.isAlive = true;
-  });
-  // The library closes the socket itself: 1009 too large, 1007 not UTF-8, 1002 not WebSocket.
-  ws.on('error', (error) => {
-    ctx.log.debug({ err: error, connection_id: id }, 'socket error');
-  });
-  ws.on('close', (code) => {
-    connections.remove(connection);
-    ctx.metrics.socketsOpen.dec();
-    const { gatedFor } = connection;
-    ctx.metrics.socketCloses.inc({ code: gatedFor === null ? code : CLOSE_CODES[gatedFor].code });
-    // Those that clients end come and go by the thousand, and the metrics count them.
-    ctx.log[gatedFor === null ? 'debug' : 'info'](
-      { connection_id: id, user_id: principal.userId, close_code: code, reason: gatedFor },
-      'socket closed',
-    );
-  });
-  connection.send(readyFrame(connection, HEARTBEAT_SECONDS));
-  connections.opened(connection);
 }

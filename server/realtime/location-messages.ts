@@ -45,8 +45,9 @@ export function locationMessage(ctx: LocationContext): FrameHandler {
 export function nearbyMessage(ctx: LocationContext): FrameHandler {
   const buckets = new TokenBuckets<number>(ctx.clock, NEARBY_LIMIT);
   return defineMessage({
-    // Not latest-only: what waits for a slow client would outlive the session of a driver in it.
     fields: circle,
+    // What waits for a slow client grows old: the less of it the better.
+    isLatestOnly: true,
     handle: async ({ principal }, { lat, lng, radius_m }) => {
       const { userId, role } = principal;
       const farthestM = farthestOf(role);
