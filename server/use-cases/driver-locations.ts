@@ -50,15 +50,17 @@ export async function storeLocation(
   ]);
 }
 
-/** Where a driver is, if that was told recently. @throws `service_unavailable` */
-export async function findLocation(
+/** Where each driver is, if that was told recently. @throws `service_unavailable` */
+export async function findLocations(
   { config, clock, ephemeral }: LocationContext,
-  driverId: number,
-): Promise<DriverLocation | null> {
-  const text = await ephemeral.get(recordKey(driverId));
-  const location = text === null ? null : locationSchema.parse(JSON.parse(text));
+  driverIds: readonly number[],
+): Promise<(DriverLocation | null)[]> {
+  const texts = await ephemeral.getEach(driverIds.map(recordKey));
   const since = clock.now() - config.locationTtlSeconds * 1000;
-  return location !== null && location.at > since ? location : null;
+  return texts.map((text) => {
+    const location = text === null ? null : locationSchema.parse(JSON.parse(text));
+    return location !== null && location.at > since ? location : null;
+  });
 }
 
 /** The indexes that may name a driver within a circle. */

@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Principal } from './authenticate-token.ts';
 import {
   distanceM,
-  findLocation,
+  findLocations,
   indexesAround,
   toBlock,
   type Circle,
@@ -110,17 +110,16 @@ async function look(
   ctx: NearbyContext,
   { candidates, circle, eyes }: { candidates: Found[]; circle: Circle; eyes: Eyes },
 ): Promise<Seen[]> {
-  const seen = await Promise.all(
-    candidates.map(async ({ member }) => {
-      const location = await findLocation(ctx, Number(member));
-      if (location === null) return null;
-      const shown = eyes.see(Number(member), location);
-      const distance_m = distanceM(circle.center, shown);
-      const isWithin = distance_m <= circle.radiusM;
-      return isWithin ? { driver: { ...shown, distance_m }, jti: location.jti } : null;
-    }),
-  );
-  return seen.filter((each) => each !== null);
+  const driverIds = candidates.map(({ member }) => Number(member));
+  const locations = await findLocations(ctx, driverIds);
+  return driverIds.flatMap((driverId, index) => {
+    const location = locations[index] ?? null;
+    if (location === null) return [];
+    const shown = eyes.see(driverId, location);
+    const distance_m = distanceM(circle.center, shown);
+    const isWithin = distance_m <= circle.radiusM;
+    return isWithin ? [{ driver: { ...shown, distance_m }, jti: location.jti }] : [];
+  });
 }
 
 const STAFF: Eyes = {
