@@ -55,6 +55,7 @@ function shakeHands(port: number, path: string, token: string): Promise<void> {
       `GET ${path} HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         'Sec-WebSocket-Version: 13\r\n' +
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
+        'X-Forwarded-For: 203.0.113.7\r\n' +
         `Authorization: Bearer ${token}\r\n\r\n`,
     );
   });

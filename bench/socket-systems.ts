@@ -24,6 +24,8 @@ const TELLS_MEMORY = `--import ${join(import.meta.dirname, 'tell-memory.ts')}`;
 export async function socketSystems(services: Services): Promise<[SocketSystem, SocketSystem]> {
   const env = {
     ...medallionEnvironment(services, 'http://127.0.0.1:9'),
+    // As behind a load balancer, which is where it stands.
+    TRUST_PROXY: '1',
     NODE_OPTIONS: TELLS_MEMORY,
   };
   const { directory: cwd } = services;

@@ -18,7 +18,7 @@ const COUNTS = IS_QUICK ? [500] : [1000, 10_000, 20_000];
 const PLAN = IS_QUICK
   ? { rounds: 2, ms: 500, warmUpMs: 500 }
   : { rounds: 7, ms: 3000, warmUpMs: 3000 };
-const AT_ONCE = 32;
+const AT_ONCE = 64;
 const WHOLE_RUN_MS = 5 * 60_000;
 /** Files that a server has open beside its sockets. */
 const OTHER_FILES = 200;

@@ -220,19 +220,18 @@ export class RedisStore implements EphemeralStore {
     return Promise.resolve();
   }
 
-  async #guard<Answer>(command: () => Promise<Answer>): Promise<Answer> {
-    if (this.#isSuspect) throw new AppError('service_unavailable');
+  #guard<Answer>(command: () => Promise<Answer>): Promise<Answer> {
+    if (this.#isSuspect) return Promise.reject(new AppError('service_unavailable'));
     this.#writes.begin();
-    try {
-      return await withTimeout(command(), COMMAND_TIMEOUT_MS);
-    } catch (error) {
-      // Redis answered, and what it says of the command is a fault of ours.
-      const isReply = error instanceof Error && error.name === 'ReplyError';
-      if (isReply && !NOT_NOW.test(error.message)) throw error;
-      this.#suspect();
-      throw new AppError('service_unavailable', { cause: error });
-    }
+    return withTimeout(command(), { timeoutMs: COMMAND_TIMEOUT_MS, toError: this.#judge });
   }
+
+  readonly #judge = (error: Error): Error => {
+    // Redis answered, and what it says of the command is a fault of ours.
+    if (error.name === 'ReplyError' && !NOT_NOW.test(error.message)) return error;
+    this.#suspect();
+    return new AppError('service_unavailable', { cause: error });
+  };
 
   /** After one failure nobody else waits: commands are refused at once until a probe is answered. */
   #suspect(): void {
@@ -244,7 +243,7 @@ export class RedisStore implements EphemeralStore {
 
   #scheduleProbe(): void {
     this.#probe = setTimeout(() => {
-      withTimeout(this.#client.ping(), COMMAND_TIMEOUT_MS).then(
+      withTimeout(this.#client.ping(), { timeoutMs: COMMAND_TIMEOUT_MS }).then(
         () => {
           this.#isSuspect = false;
           this.#log.info('redis answers again');

@@ -67,7 +67,7 @@ export function createGateway(gateway: Gateway): UpgradeListener {
     const requestId = randomUUID();
     socket.on('error', ignoreError);
     admit(gateway, request, socket)
-      .then((connection) => {
+      .then(({ connection, forget }) => {
         // From this look at the gate to the open socket there is no await.
         assertNotGated(connection);
         socket.off('error', ignoreError);
@@ -76,6 +76,7 @@ export function createGateway(gateway: Gateway): UpgradeListener {
         server.handleUpgrade(request, socket, head, (webSocket) => {
           connection.attach(webSocket, socket);
           open(connection, webSocket);
+          socket.off('close', forget);
         });
         socket.uncork();
       })
@@ -114,12 +115,18 @@ function assertNotGated({ gatedFor }: Connection): void {
   throw new AppError(gatedFor === 'token_expired' ? 'invalid_token' : 'token_revoked');
 }
 
+interface Admitted {
+  connection: Connection;
+  /** Is called when the client hangs up, until the WebSocket takes that over. */
+  forget: () => void;
+}
+
 /** Every reason to refuse, in order; what is left is registered, and only then checked against revocations. */
 async function admit(
   gateway: Gateway,
   request: IncomingMessage,
   socket: Duplex,
-): Promise<Connection> {
+): Promise<Admitted> {
   const { ctx, connections, limits, places } = gateway;
   assertWellAddressed(request);
   if (ctx.isDraining()) throw new AppError('draining');
@@ -133,12 +140,13 @@ async function admit(
   }
   const connection = new Connection(randomUUID(), principal, ctx.lease);
   connections.add(connection);
-  socket.on('close', () => {
+  const forget = () => {
     connections.remove(connection);
-  });
+  };
+  socket.on('close', forget);
   const [hasPlace] = await Promise.all([places.take(connection), assertNotRevoked(ctx, principal)]);
   if (!hasPlace) throw tooManySockets();
-  return connection;
+  return { connection, forget };
 }
 
 function tooManySockets(): AppError {

@@ -52,6 +52,7 @@ export function socketOpener({ ctx, connections, messages }: Opener) {
   }
 
   function onClose(this: WebSocket, code: number): void {
+    connections.remove(connectionOf(this));
     noteClose(ctx, connectionOf(this), code);
   }
 
