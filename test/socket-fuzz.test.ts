@@ -15,7 +15,7 @@ import { signIn } from './support/phone.ts';
 import { closeCodeOf, decodeFrames, encodeFrame, openRawSocket } from './support/raw-socket.ts';
 import type { Frame } from './support/socket.ts';
 
-const FRAMES = Number(process.env.TEST_FRAMES ?? 20_000);
+const FRAMES = Number(process.env.TEST_FRAMES ?? 10_000);
 const BATCH = 250;
 /** The same frames each time; another seed is given as TEST_SEED. A failure names seed and path. */
 const seed = Number(process.env.TEST_SEED ?? 20_260_801);

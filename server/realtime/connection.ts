@@ -4,6 +4,7 @@ import { isRevocation } from '../revocation/revocation.ts';
 import type { Principal } from '../use-cases/authenticate-token.ts';
 import type { Lease } from '../revocation/lease.ts';
 import { CLOSE_CODES, type CloseReason } from './close-codes.ts';
+import { useBucket } from './use-bucket.ts';
 
 /** A frame on its way to the client. */
 export interface ServerFrame {
@@ -40,8 +41,8 @@ export class Connection {
   #held: (() => void)[] | null = null;
   /** By kind, the newest frame of those that a slow client need not see all of. */
   #waiting: Map<string, string> | null = null;
-  /** Until when, on the steady clock, what it has sent uses up the rate that it may send at. */
-  #busyUntil = 0;
+  /** Its bucket of frames, on the steady clock. */
+  #fullAt = 0;
   #webSocket: WebSocket | null = null;
   #transport: Duplex | null = null;
   #gatedFor: CloseReason | null = null;
@@ -100,16 +101,12 @@ export class Connection {
     });
   }
 
-  /**
-   * Whether the client may send one more frame now: a token bucket (as the generic cell rate algorithm, one number).
-   * @param rate So many frames at once, and in so many seconds.
-   */
+  /** Whether the client may send one more frame now. */
   mayReceive({ points, seconds }: Rate, steadyMs: number): boolean {
-    const intervalMs = (seconds * 1000) / points;
-    const busyUntil = Math.max(this.#busyUntil, steadyMs) + intervalMs;
-    if (busyUntil - steadyMs > seconds * 1000) return false;
-    this.#busyUntil = busyUntil;
-    return true;
+    const bucket = { burst: points, intervalMs: (seconds * 1000) / points };
+    const fullAt = useBucket(this.#fullAt, bucket, steadyMs);
+    this.#fullAt = fullAt ?? this.#fullAt;
+    return fullAt !== null;
   }
 
   /** Runs `task`, unless the socket is dead; where the node lost its lease, when that is held again, in their order. */

@@ -27,7 +27,9 @@ export async function drainSockets(
 ): Promise<void> {
   const windowMs = config.drainWindowSeconds * 1000;
   const overlapMs = Math.min(OVERLAP_MS, windowMs / 2);
-  log.info({ sockets: connections.size, window_ms: windowMs }, 'draining');
+  if (connections.size > 0) {
+    log.info({ sockets: connections.size, window_ms: windowMs }, 'draining');
+  }
   const leaves = refuseUnfinished(connections.list()).map((connection) => ({
     connection,
     reconnectAfterMs: Math.floor(Math.random() * (windowMs - overlapMs)),

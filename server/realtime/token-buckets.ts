@@ -1,29 +1,22 @@
 import type { Clock } from '../clock.ts';
-
-interface BucketOptions {
-  /** So many at once, */
-  burst: number;
-  /** and then one in this time. */
-  intervalMs: number;
-}
+import { useBucket, type Bucket } from './use-bucket.ts';
 
 /** A bucket of uses for each key: empty after a burst, and filled again one by one. Full ones are forgotten. */
 export class TokenBuckets<Key> {
   readonly #fullAt = new Map<Key, number>();
   readonly #clock: Clock;
-  readonly #options: BucketOptions;
+  readonly #bucket: Bucket;
 
-  constructor(clock: Clock, options: BucketOptions) {
+  constructor(clock: Clock, bucket: Bucket) {
     this.#clock = clock;
-    this.#options = options;
+    this.#bucket = bucket;
   }
 
   /** Takes a use of this key; false, and nothing is taken, where there is none. */
   take(key: Key): boolean {
-    const { burst, intervalMs } = this.#options;
     const now = this.#clock.steady();
-    const fullAt = Math.max(now, this.#fullAt.get(key) ?? 0) + intervalMs;
-    if (fullAt > now + burst * intervalMs) return false;
+    const fullAt = useBucket(this.#fullAt.get(key) ?? 0, this.#bucket, now);
+    if (fullAt === null) return false;
     this.#forgetFull(now);
     // Taken out first: a map keeps a key where it was first put, and they are in the order of their last use.
     this.#fullAt.delete(key);
