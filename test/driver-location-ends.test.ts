@@ -107,8 +107,8 @@ test('a driver whose session ends while an answer is put together is not in it',
   const rider = await comeOnline(node, 'rider');
   await report(driver.socket, place);
   assert.equal((await look(rider.socket, place)).length, 1);
-  // The record is read, as it was, some 160 ms from now.
-  proxy.slow(80);
+  // The record is read, as it was, some 300 ms from now.
+  proxy.slow(150);
   const answer = look(rider.socket, place);
   await node.request.post('/api/v2/auth/logout').set(bearer(driver.access_token)).expect(200);
   assert.deepEqual(await answer, []);

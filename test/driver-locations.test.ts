@@ -146,6 +146,17 @@ test('a circle has a radius that its role may look', async () => {
   assert.deepEqual(await look(staff, place, 50_000), []);
 });
 
+test('staff who must have a second factor look for nobody without one', async () => {
+  const strict = await startApp({ env: { REQUIRE_STAFF_2FA: 'true' } });
+  const staff = await connect(strict.url, (await signUpAs(strict, 'viewer')).access_token);
+  const { lat, lng } = newPlace();
+  assert.deepEqual(await ask(staff, { type: 'nearby', lat, lng, radius_m: 1000 }), {
+    type: 'error',
+    code: 'two_factor_required',
+    detail: 'Set up the second factor first',
+  });
+});
+
 test('a user may look five times at once on all sockets, and then once a second', async () => {
   const place = newPlace();
   const rider = await comeOnline(a, 'rider');

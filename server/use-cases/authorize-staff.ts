@@ -102,7 +102,7 @@ export async function recordingDenial<Result>(
  */
 export async function assertSecondFactor(
   { config, db }: Pick<AppContext, 'config' | 'db'>,
-  { actor }: Staff,
+  { actor }: Pick<Staff, 'actor'>,
 ): Promise<void> {
   if (!config.requiresStaffTwoFactor || !('userId' in actor)) return;
   if (await hasSecondFactor(db, actor.userId)) return;

@@ -4,6 +4,7 @@ import { keyedHash } from '../crypto/keyed-hash.ts';
 import type { Found } from '../ephemeral/ephemeral-store.ts';
 import { AppError } from '../errors.ts';
 import type { Principal } from './authenticate-token.ts';
+import { assertSecondFactor } from './authorize-staff.ts';
 import {
   distanceM,
   findLocations,
@@ -27,7 +28,7 @@ const OPAQUE_ID_LENGTH = 22;
 
 type NearbyContext = Pick<
   AppContext,
-  'config' | 'clock' | 'ephemeral' | 'lease' | 'revocations' | 'driverIdKey'
+  'config' | 'clock' | 'db' | 'ephemeral' | 'lease' | 'revocations' | 'driverIdKey'
 >;
 
 interface NearbyInput extends Circle {
@@ -70,13 +71,16 @@ export function farthestOf(role: Role): number {
 /**
  * The drivers within a circle, the nearest first. To a rider the answer, with its choice and its order, depends on the
  * blocks that drivers are in and on nothing finer, so that no number of questions finds out more.
- * @throws `service_unavailable`
+ * Staff see exact positions, so they need what they need for all that concerns others.
+ * @throws `two_factor_required`, `service_unavailable`
  */
 export async function findNearbyDrivers(
   ctx: NearbyContext,
   { viewer, ...circle }: NearbyInput,
 ): Promise<NearbyDriver[]> {
-  const eyes = isStaffRole(viewer.role) ? STAFF : ridersEyes(ctx, viewer.userId);
+  const { userId } = viewer;
+  if (isStaffRole(viewer.role)) await assertSecondFactor(ctx, { actor: { userId } });
+  const eyes = isStaffRole(viewer.role) ? STAFF : ridersEyes(ctx, userId);
   const candidates = await findCandidates(ctx, circle, eyes);
   const seen: Seen[] = [];
   const living = (): NearbyDriver[] =>
