@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 
-/** Whoever writes so many at once is under load, */
+/** Whoever writes so many at once is under load, and then writes no more often than this. */
 const MANY = 8;
-/** and writes no more often than this. */
-const INTERVAL_MS = 2;
+const LOAD_INTERVAL_MS = 2;
+/** What follows an urgent message does not compete with it for the processor. */
+const URGENT_INTERVAL_MS = 1;
 
 /**
  * The commands of one turn of the event loop go to Redis in one write, and under load those of two milliseconds: a write
@@ -13,9 +14,9 @@ export class GatheredWrites {
   readonly #client: Redis;
   /** The connection whose commands are being gathered. */
   #stream: Pick<Redis['stream'], 'cork' | 'uncork'> | null = null;
+  #cancel: () => void = () => undefined;
   #gathered = 0;
-  #flushedAt = -Infinity;
-  #isUnderLoad = false;
+  #nextAt = -Infinity;
 
   constructor(client: Redis) {
     this.#client = client;
@@ -27,21 +28,37 @@ export class GatheredWrites {
     if (this.#stream !== null || this.#client.status !== 'ready') return;
     this.#stream = this.#client.stream;
     this.#stream.cork();
-    const isSoon = performance.now() - this.#flushedAt < INTERVAL_MS;
-    const flush = () => {
-      this.flush();
-    };
-    if (this.#isUnderLoad && isSoon) setTimeout(flush, INTERVAL_MS);
-    else setImmediate(flush);
+    const waitMs = this.#nextAt - performance.now();
+    this.#cancel = later(waitMs, () => {
+      this.#flush(this.#gathered < MANY ? 0 : LOAD_INTERVAL_MS);
+    });
   }
 
   /** What has been sent waits no longer. */
-  flush(): void {
+  flushNow(): void {
+    this.#flush(URGENT_INTERVAL_MS);
+  }
+
+  #flush(intervalMs: number): void {
     if (this.#stream === null) return;
+    this.#cancel();
     this.#stream.uncork();
     this.#stream = null;
-    this.#isUnderLoad = this.#gathered >= MANY;
     this.#gathered = 0;
-    this.#flushedAt = performance.now();
+    this.#nextAt = performance.now() + intervalMs;
   }
+}
+
+/** After this time, or at the end of this turn of the event loop. */
+function later(delayMs: number, task: () => void): () => void {
+  if (delayMs > 0) {
+    const timer = setTimeout(task, delayMs);
+    return () => {
+      clearTimeout(timer);
+    };
+  }
+  const immediate = setImmediate(task);
+  return () => {
+    clearImmediate(immediate);
+  };
 }

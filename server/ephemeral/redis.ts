@@ -182,7 +182,7 @@ export class RedisStore implements EphemeralStore {
   async publish(channel: string, message: string): Promise<void> {
     const published = this.#guard(() => this.#client.publish(this.#prefix + channel, message));
     // A message to the other nodes does not wait for the turn of the event loop to end.
-    this.#writes.flush();
+    this.#writes.flushNow();
     await published;
   }
 
