@@ -16,7 +16,8 @@ export class GatheredWrites {
   #stream: Pick<Redis['stream'], 'cork' | 'uncork'> | null = null;
   #cancel: () => void = () => undefined;
   #gathered = 0;
-  #nextAt = -Infinity;
+  #intervalMs = 0;
+  #flushedAt = -Infinity;
 
   constructor(client: Redis) {
     this.#client = client;
@@ -28,8 +29,8 @@ export class GatheredWrites {
     if (this.#stream !== null || this.#client.status !== 'ready') return;
     this.#stream = this.#client.stream;
     this.#stream.cork();
-    const waitMs = this.#nextAt - performance.now();
-    this.#cancel = later(waitMs, () => {
+    const isSoon = performance.now() - this.#flushedAt < this.#intervalMs;
+    this.#cancel = later(isSoon ? this.#intervalMs : 0, () => {
       this.#flush(this.#gathered < MANY ? 0 : LOAD_INTERVAL_MS);
     });
   }
@@ -45,7 +46,8 @@ export class GatheredWrites {
     this.#stream.uncork();
     this.#stream = null;
     this.#gathered = 0;
-    this.#nextAt = performance.now() + intervalMs;
+    this.#intervalMs = intervalMs;
+    this.#flushedAt = performance.now();
   }
 }
 
