@@ -99,3 +99,18 @@ test('a node without peers reads once more itself, and is all there is where it 
   assert.deepEqual(told(await ask()), []);
   assert.deepEqual(asked, ['asker 700']);
 });
+
+test('a node without peers that would not hear of another is told nothing', async () => {
+  const ephemeral = new MemoryStore(clock);
+  atEnd(() => ephemeral.close());
+  ephemeral.publish = () => Promise.reject(new Error('away'));
+  const alone = new Peers({ ephemeral, clock, log }, 'alone', {
+    read: () => Promise.reject(new Error('away')),
+    heardWithin: () => [],
+    peerIds: () => [],
+  });
+  alone.start();
+  const answer = alone.ask([], WANTED);
+  clock.advance(2000);
+  assert.equal(told(await answer), 'no answer');
+});

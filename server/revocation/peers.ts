@@ -118,15 +118,16 @@ export class Peers {
    * peer reads it reads after this call.
    */
   async ask(peerIds: readonly string[], wanted: Wanted): Promise<PeerAnswer> {
-    // Whoever is alone may be slow to be answered, which is not the same as cut off.
-    if (peerIds.length === 0) return (await this.#readShared(wanted.since)) ?? { heard: [] };
+    // Whoever knows no other asks itself, as all ask: by way of the store. What comes back shows that it would hear of a
+    // node that has started since.
+    const isAlone = peerIds.length === 0;
     const nonce = generateOpaqueToken();
     const { promise, resolve } = Promise.withResolvers<PeerAnswer>();
-    const others = shuffle(peerIds);
+    const others = shuffle(isAlone ? [this.#id] : peerIds);
     const first = others.splice(0, ASKED_FIRST);
     const question = {
       wanted,
-      asked: new Set([this.#id]),
+      asked: new Set(isAlone ? [] : [this.#id]),
       waitingFor: new Set<string>(),
       notAskedYet: others,
       heard: [],
@@ -183,7 +184,8 @@ export class Peers {
     const question = this.#questions.get(nonce);
     if (question === undefined) return;
     question.waitingFor.delete(from);
-    question.heard.push(...heard);
+    // What this node itself has heard it has acted on.
+    if (from !== this.#id) question.heard.push(...heard);
     this.#ask([...question.notAskedYet.splice(0), ...peerIds], nonce, question);
     if (question.waitingFor.size === 0) question.resolve({ heard: question.heard });
   }
