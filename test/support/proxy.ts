@@ -12,6 +12,8 @@ export interface TcpProxy {
   stall: () => void;
   /** From now on the service takes so long for each of its answers. */
   slow: (answerMs: number) => void;
+  /** Resolves once a client has said it; the service hears it, and is itself not heard from then on. */
+  holdAnswerTo: (said: string) => Promise<void>;
   /** Lets everything through again, what was held up included; to another service if one is given. */
   restore: (targetUrl?: string) => void;
 }
@@ -32,6 +34,7 @@ export async function openProxy(
   const pairs = new Set<Pair>();
   let state: State = 'open';
   let answerMs = 0;
+  const held: Omit<Pair, 'client'>[] = [];
   let target = new URL(targetUrl);
   const server = createServer((client) => {
     client.on('error', () => undefined);
@@ -71,9 +74,23 @@ export async function openProxy(
     slow: (ms) => {
       answerMs = ms;
     },
+    holdAnswerTo: (said) =>
+      new Promise((resolve) => {
+        for (const { client, upstream, answers } of pairs) {
+          const listen = (piece: Buffer): void => {
+            if (!piece.includes(said)) return;
+            client.off('data', listen);
+            upstream.unpipe(answers).pause();
+            held.push({ upstream, answers });
+            resolve();
+          };
+          client.on('data', listen);
+        }
+      }),
     restore: (newTarget) => {
       if (newTarget !== undefined) target = new URL(newTarget);
       if (state === 'stalled') pairs.forEach(join);
+      for (const { upstream, answers } of held.splice(0)) upstream.pipe(answers);
       state = 'open';
       answerMs = 0;
     },
