@@ -5,7 +5,7 @@ import type { AppContext, TokenKeys } from './context.ts';
 import { createEncryptionKeys } from './crypto/encryption.ts';
 import { deriveKey } from './crypto/keyed-hash.ts';
 import { generateOpaqueToken } from './crypto/opaque-token.ts';
-import { defaultHashConcurrency, PasswordHasher } from './crypto/password-hash.ts';
+import { defaultHashConcurrency, PasswordHasher, type Argon2Cost } from './crypto/password-hash.ts';
 import type { EphemeralStore } from './ephemeral/ephemeral-store.ts';
 import { KnownCookies } from './ephemeral/known-cookies.ts';
 import { EventFeed } from './ephemeral/event-feed.ts';
@@ -34,17 +34,22 @@ import { RevocationFeed } from './revocation/revocation-feed.ts';
 import { openDatabase } from './store/database.ts';
 import { LatestWins } from './use-cases/latest-wins.ts';
 
+/** What a test, or a team that embeds Medallion, puts in the place of our own. */
+export interface PartOverrides extends Partial<Pick<AppContext, 'clock' | 'log'>> {
+  passwordCost?: Argon2Cost;
+}
+
 /** What an app is made of, but for the keys of tokens, which are exchanged while it runs. */
 export function createParts(
   { config, secrets }: Settings,
-  given: Partial<Pick<AppContext, 'clock' | 'log'>>,
+  given: PartOverrides,
   { isLeaving, isDraining }: Pick<AppContext, 'isLeaving' | 'isDraining'>,
 ): Omit<AppContext, keyof TokenKeys> {
   const clock = given.clock ?? systemClock;
   const log = given.log ?? createLog(config);
   const db = openDatabase(secrets.databaseUrl ?? '', config.databasePoolSize);
   const ephemeral = createEphemeralStore({ config, secrets }, { log, clock });
-  const passwords = createPasswordHasher({ config, secrets });
+  const passwords = createPasswordHasher({ config, secrets }, given);
   const lease = new Lease(clock, config.revocationLeaseSeconds * 1000);
   const metrics = createMetrics(passwords, lease);
   const shared = { config, db, ephemeral, clock, log, metrics, lease };
@@ -140,10 +145,14 @@ function createSms(
 /** So many wait for each that is being hashed: about two seconds' worth. */
 const WAITING_PER_HASH = 64;
 
-function createPasswordHasher({ config, secrets }: Settings): PasswordHasher {
+function createPasswordHasher(
+  { config, secrets }: Settings,
+  { passwordCost: cost }: PartOverrides,
+): PasswordHasher {
   const concurrency = config.passwordHashConcurrency ?? defaultHashConcurrency();
   const pepper = deriveKey(secrets.hashPepper, 'password').export();
-  return new PasswordHasher({ pepper, concurrency, maxWaiting: WAITING_PER_HASH * concurrency });
+  const maxWaiting = WAITING_PER_HASH * concurrency;
+  return new PasswordHasher({ pepper, cost, concurrency, maxWaiting });
 }
 
 function createMailQueue(

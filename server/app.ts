@@ -21,7 +21,7 @@ import { closeDatabase, migrate } from './store/database.ts';
 import { bootstrapAdmin } from './use-cases/bootstrap-admin.ts';
 import { keepAuditLog } from './use-cases/keep-audit-log.ts';
 import { removeExpiredRows } from './use-cases/remove-expired-rows.ts';
-import { createParts } from './app-parts.ts';
+import { createParts, type PartOverrides } from './app-parts.ts';
 
 const CLEANUP_INTERVAL_MS = 10 * 60 * 1000;
 /** A client that sends its request slower than this holds a connection for nothing. */
@@ -42,7 +42,7 @@ const TOKEN_AUDIENCE = 'medallion';
 const STORE_PATIENCE_MS = 2000;
 
 /** What a test, or a team that embeds Medallion, puts in the place of our own. */
-export interface Overrides extends Partial<Pick<AppContext, 'clock' | 'log'>> {
+export interface Overrides extends PartOverrides {
   extensions?: Extension[];
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { hash as hashBcrypt } from 'bcrypt';
+import { OWASP_COST } from '../server/crypto/password-hash.ts';
 import {
   eventsOf,
   failLogins,
@@ -18,8 +19,9 @@ import { query } from './support/database.ts';
 import { bearer } from './support/phone.ts';
 import { assertProblem } from './support/problem.ts';
 
-const app = await startApp({ env: { PASSWORD_HASH_CONCURRENCY: '2' } });
-const other = await startApp({ env: { PASSWORD_HASH_CONCURRENCY: '2' } });
+const options = { env: { PASSWORD_HASH_CONCURRENCY: '2' }, passwordCost: OWASP_COST };
+const app = await startApp(options);
+const other = await startApp(options);
 
 function hashPbkdf2(password: string): string {
   const salt = randomBytes(9).toString('base64url');

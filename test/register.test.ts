@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import type { Test } from 'supertest';
+import { OWASP_COST } from '../server/crypto/password-hash.ts';
 import {
   eventsOf,
   logIn,
@@ -18,7 +19,7 @@ import { assertProblem } from './support/problem.ts';
 
 const lines: string[] = [];
 const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) });
-const app = await startApp({ log });
+const app = await startApp({ log, passwordCost: OWASP_COST });
 
 const INVALID = { status: 400, code: 'invalid_request' };
 const EXISTS = { status: 409, code: 'account_exists' };

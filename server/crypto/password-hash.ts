@@ -5,8 +5,14 @@ import { hash as hashArgon2, parseOptions, verify as verifyArgon2 } from '@node-
 import { compare as compareBcrypt } from 'bcrypt';
 import { HashQueue, type QueueLimits } from './hash-queue.ts';
 
-/** OWASP Password Storage Cheat Sheet: Argon2id, 19 MiB, two passes, one lane. */
-const ARGON2ID = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+export interface Argon2Cost {
+  memoryCost: number;
+  timeCost: number;
+  parallelism: number;
+}
+
+/** OWASP Password Storage Cheat Sheet: Argon2id, 19 MiB (here in KiB), two passes, one lane. */
+export const OWASP_COST: Argon2Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** What one verification may cost at most, so that an imported hash cannot hold a thread for long. */
 const MAX_MEMORY_KIB = 256 * 1024;
@@ -38,17 +44,22 @@ interface StoredHash {
 interface HasherOptions extends QueueLimits {
   /** Mixed into every Argon2id hash: without it a stolen table of hashes cannot be guessed against. */
   pepper: Buffer;
+  /** Of the hashes that are made; weaker ones are replaced at the next login. */
+  cost?: Argon2Cost | undefined;
 }
 
 /** Hashes and verifies passwords in native threads, so many at once and no more. */
 export class PasswordHasher {
   readonly #pepper: Buffer;
+  readonly #cost: Argon2Cost;
   readonly #queue: HashQueue;
-  readonly #verifyDummy = verifyOurs(generateDummyHash());
+  readonly #verifyDummy: StoredHash['verify'];
 
-  constructor({ pepper, ...limits }: HasherOptions) {
+  constructor({ pepper, cost = OWASP_COST, ...limits }: HasherOptions) {
     this.#pepper = pepper;
+    this.#cost = cost;
     this.#queue = new HashQueue(limits);
+    this.#verifyDummy = verifyOurs(generateDummyHash(cost));
   }
 
   get running(): number {
@@ -64,7 +75,7 @@ export class PasswordHasher {
    * @throws `busy` when too many wait
    */
   hash(password: string): Promise<string> {
-    const options = { ...ARGON2ID, secret: this.#pepper };
+    const options = { ...this.#cost, secret: this.#pepper };
     return this.#queue.run(() => hashArgon2(normalizePassword(password), options));
   }
 
@@ -78,7 +89,7 @@ export class PasswordHasher {
     password: string,
     storedHash: string | null,
   ): Promise<{ isCorrect: boolean; needsUpgrade: boolean }> {
-    const known = storedHash === null ? null : readHash(storedHash);
+    const known = storedHash === null ? null : readHash(storedHash, this.#cost);
     const verify = known?.verify ?? this.#verifyDummy;
     const isMatch = await this.#queue.run(() => verify(normalizePassword(password), this.#pepper));
     const isCorrect = known !== null && isMatch;
@@ -88,7 +99,7 @@ export class PasswordHasher {
 
 /** Whether `verify` can read the hash: the exact formats, at a cost that is bearable. */
 export function isSupportedHash(hash: string): boolean {
-  return readHash(hash) !== null;
+  return readHash(hash, OWASP_COST) !== null;
 }
 
 /** libuv's pool has four threads unless told otherwise, and files and names are waited for in it as well. */
@@ -107,15 +118,15 @@ export function normalizePassword(password: string): string {
   return password.length > MAX_NORMALIZED_LENGTH ? password : password.normalize('NFC');
 }
 
-function readHash(hash: string): StoredHash | null {
-  return readArgon2id(hash) ?? readBcrypt(hash) ?? readPbkdf2(hash);
+function readHash(hash: string, today: Argon2Cost): StoredHash | null {
+  return readArgon2id(hash, today) ?? readBcrypt(hash) ?? readPbkdf2(hash);
 }
 
-function readArgon2id(hash: string): StoredHash | null {
+function readArgon2id(hash: string, today: Argon2Cost): StoredHash | null {
   const cost = ARGON2ID_HASH.test(hash) ? parseArgon2id(hash) : null;
   if (cost === null || cost.memoryCost > MAX_MEMORY_KIB || cost.timeCost > MAX_PASSES) return null;
   return {
-    isWeak: cost.memoryCost < ARGON2ID.memoryCost || cost.timeCost < ARGON2ID.timeCost,
+    isWeak: cost.memoryCost < today.memoryCost || cost.timeCost < today.timeCost,
     verify: verifyOurs(hash),
   };
 }
@@ -159,8 +170,7 @@ function readPbkdf2(hash: string): StoredHash | null {
 }
 
 /** A hash that costs what ours cost. No password has it: it is random. */
-function generateDummyHash(): string {
-  const { memoryCost, timeCost, parallelism } = ARGON2ID;
+function generateDummyHash({ memoryCost, timeCost, parallelism }: Argon2Cost): string {
   const random = [16, 32].map((bytes) => randomBytes(bytes).toString('base64').replaceAll('=', ''));
   return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${random.join('$')}`;
 }

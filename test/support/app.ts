@@ -25,6 +25,9 @@ export interface TestAppOptions extends Overrides {
   env?: Record<string, string>;
 }
 
+/** A thirtieth of what real ones cost: the tests hash some thousands. */
+const TEST_COST = { memoryCost: 1024, timeCost: 1, parallelism: 1 };
+
 const SECRETS = {
   JWT_SECRET_KEY: randomBytes(32).toString('base64'),
   HASH_PEPPER: randomBytes(32).toString('base64'),
@@ -70,6 +73,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   );
   const app = await createApp(settings, {
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+    passwordCost: TEST_COST,
     ...overrides,
   });
   atEnd(() => app.close());
