@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ConfigError } from '../server/config.ts';
+import { environmentSchema } from '../server/environment.ts';
 import { load, PRODUCTION, refusedFor, SECRETS, signers } from './support/settings.ts';
 
 describe('outside production', () => {
@@ -263,18 +264,21 @@ test('nothing can be changed once it is read, and the secrets are apart', () => 
   }
 });
 
-test('.env.example tells of every variable', () => {
+test('.env.example and the page on configuration tell of every variable, with its default', () => {
   const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-  const names = Array.from(
-    read('server/environment.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm),
-    ([, name]) => name,
+  const names = Object.keys(environmentSchema.shape);
+  const told = new Map(
+    Array.from(read('.env.example').matchAll(/^([A-Z][A-Z0-9_]+)=(.*)$/gm), ([, name, value]) => [
+      name,
+      value,
+    ]),
   );
-  assert.ok(names.length > 25 && names.includes('JWT_SECRET_KEY'));
-  const told = new Set(
-    Array.from(read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm), ([, name]) => name),
+  assert.deepEqual([...told.keys()].sort(), names.sort());
+  const rows = new Map(
+    Array.from(
+      read('docs/configuration.md').matchAll(/^\| `([A-Z][A-Z0-9_]+)` +\| (?:`([^`]+)`|–) +\|/gm),
+      ([, name, value = '']) => [name, value],
+    ),
   );
-  assert.deepEqual(
-    names.filter((name) => !told.has(name)),
-    [],
-  );
+  assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(told));
 });
