@@ -172,18 +172,6 @@ describe('a route under no profile', { concurrency: true }, () => {
       }
     }
   });
-
-  test('has its refusal described, like every other', async () => {
-    const [app] = await startNodes(1, { store: 'memory' });
-    const { paths } = (await app.request.get('/openapi.json')).body as {
-      paths: Record<string, Record<string, { responses: Record<string, { description: string }> }>>;
-    };
-    const described = Object.values(paths).flatMap((methods) => Object.values(methods));
-    assert.ok(described.length > 0);
-    for (const { responses } of described) {
-      assert.match(responses[429]?.description ?? '', /\brate_limited\b/);
-    }
-  });
 });
 
 describe('an address', { concurrency: true }, () => {

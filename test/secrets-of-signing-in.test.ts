@@ -4,7 +4,12 @@ import { MOUNTS, renew, signUp } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
 import { cookieLogIn, COOKIES } from './support/cookies.ts';
 import { databaseUrl, storageAt } from './support/database.ts';
-import { kindsOf, unknownFields, type ApiDescription } from './support/described-secrets.ts';
+import {
+  fieldsOf,
+  kindsOf,
+  unknownFields,
+  type ApiDescription,
+} from './support/described-secrets.ts';
 import { grant, refreshGrant } from './support/oauth.ts';
 import { signIn } from './support/phone.ts';
 import { FrozenClock } from './support/rotation.ts';
@@ -80,7 +85,8 @@ function signInRoutes(): string[] {
     Object.entries(methods)
       .filter(
         ([, { responses }]) =>
-          path.endsWith('/login') || JSON.stringify(responses).includes('"access_token":{'),
+          path.endsWith('/login') ||
+          fieldsOf(responses, description.components).includes('access_token'),
       )
       .map(([method]) => `${method} ${path}`),
   );
@@ -101,7 +107,9 @@ for (const [route, signInThere] of Object.entries(WAYS)) {
 
 test('the API has no field of a secret that would not be searched for', () => {
   assert.deepEqual(unknownFields(description), []);
-  const paths = { '/x': { post: { requestBody: { magic_token: {}, pin: {}, token_type: {} } } } };
+  const paths = {
+    '/x': { post: { requestBody: { properties: { magic_token: {}, pin: {}, token_type: {} } } } },
+  };
   assert.deepEqual(unknownFields({ ...description, paths }), ['magic_token', 'pin']);
 });
 
@@ -113,10 +121,10 @@ test('the kinds of secrets that the API has are known by its description', () =>
   report({ described: kinds });
   const later = kindsOf({
     paths: {
-      '/verify-2fa': { post: { requestBody: { code: {}, challenge_token: {} } } },
-      '/setup-2fa': { post: { responses: { secret: {}, backup_codes: {} } } },
+      '/verify-2fa': { post: { requestBody: { properties: { code: {}, challenge_token: {} } } } },
+      '/setup-2fa': { post: { responses: { properties: { secret: {}, backup_codes: {} } } } },
     },
-    components: { securitySchemes: { a: { in: 'cookie' }, b: { scheme: 'basic' } } },
+    components: { schemas: {}, securitySchemes: { a: { in: 'cookie' }, b: { scheme: 'basic' } } },
   });
   assert.deepEqual(later.sort(), [
     'API client secret',

@@ -11,7 +11,7 @@ import { route, type Route } from './route.ts';
 import {
   displayTextSchema,
   emailSchema,
-  messageSchema,
+  messageOf,
   passwordSchema,
   refreshTokenSchema,
   usernameSchema,
@@ -30,7 +30,10 @@ const registerRoute = route({
     username: usernameSchema,
     password: passwordSchema,
   }),
-  answer: z.object({ user_id: z.int(), email: z.string() }),
+  answer: z.object({
+    user_id: z.int().meta({ examples: [42] }),
+    email: z.string().meta({ examples: ['rider@example.com'] }),
+  }),
   status: 201,
   errors: ['weak_password', 'account_exists', 'busy', 'service_unavailable'],
   handle: async (ctx, { body, client }) => {
@@ -87,7 +90,7 @@ const changePasswordRoute = route({
   auth: 'bearer',
   limit: 'login',
   body: z.strictObject({ current_password: passwordSchema, new_password: passwordSchema }),
-  answer: messageSchema,
+  answer: messageOf('Password changed'),
   errors: ['weak_password', 'invalid_credentials', 'too_many_attempts', 'busy'],
   handle: async (ctx, { principal, body, client }) => {
     await changePassword(ctx, {

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { listEvents } from '../queries/audit-log.ts';
 import { recordExport } from '../use-cases/record-export.ts';
 import { userIdTextSchema } from './admin-schemas.ts';
-import { exportEvents } from './audit-export.ts';
+import { EXPORT_EXAMPLES, exportEvents } from './audit-export.ts';
 import { adminEventSchema, auditQuerySchema, toAdminEvent, toAuditFilters } from './audit-log.ts';
-import { toPage } from './pagination.ts';
+import { nextCursorSchema, toPage } from './pagination.ts';
 import { route } from './route.ts';
 
 /** The audit log of all users, as a page or as a file. */
@@ -22,7 +22,17 @@ export const adminAuditLogRoute = route({
       .optional(),
     format: z.enum(['json', 'ndjson', 'csv']).default('json'),
   }),
-  answer: z.object({ events: z.array(adminEventSchema), next_cursor: z.string().nullable() }),
+  answer: z.object({ events: z.array(adminEventSchema), next_cursor: nextCursorSchema }),
+  files: {
+    'application/x-ndjson': z
+      .string()
+      .describe('An event a line')
+      .meta({ examples: [EXPORT_EXAMPLES.ndjson] }),
+    'text/csv': z
+      .string()
+      .describe('An event a line, behind the names')
+      .meta({ examples: [EXPORT_EXAMPLES.csv] }),
+  },
   errors: [],
   handle: async (ctx, { query, principal, client }) => {
     const { user_id: userId = null, actor = null, format } = query;

@@ -5,8 +5,10 @@ import { listNodes } from '../queries/nodes.ts';
 import { findUserById } from '../queries/users.ts';
 import { countOnline } from '../use-cases/count-online.ts';
 import { pushEvent } from '../use-cases/push-event.ts';
-import { userIdSchema, userIdTextSchema } from './admin-schemas.ts';
+import { nodeIdSchema, userIdSchema, userIdTextSchema } from './admin-schemas.ts';
 import { route, type Route } from './route.ts';
+
+const countSchema = z.int().meta({ examples: [2] });
 
 const stateRoute = route({
   method: 'get',
@@ -16,10 +18,10 @@ const stateRoute = route({
   permission: 'realtime:read',
   answer: z.object({
     nodes: z.array(
-      z.object({ node_id: z.string(), sockets: z.int(), started_at: z.iso.datetime() }),
+      z.object({ node_id: nodeIdSchema, sockets: countSchema, started_at: z.iso.datetime() }),
     ),
-    sockets: z.int(),
-    users_online: z.int(),
+    sockets: countSchema,
+    users_online: countSchema,
   }),
   errors: [],
   handle: async (ctx) => {
@@ -44,10 +46,10 @@ const userRoute = route({
   permission: 'users:read',
   params: z.object({ id: userIdTextSchema }),
   answer: z.object({
-    user_id: z.int(),
+    user_id: userIdSchema,
     is_online: z.boolean(),
-    sockets: z.int(),
-    nodes: z.array(z.object({ node_id: z.string(), sockets: z.int() })),
+    sockets: countSchema,
+    nodes: z.array(z.object({ node_id: nodeIdSchema, sockets: countSchema })),
   }),
   errors: ['not_found'],
   handle: async (ctx, { params }) => {
@@ -75,18 +77,28 @@ const pushRoute = route({
   permission: 'realtime:write',
   body: z.strictObject({
     to: recipient,
-    event: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/, 'Use small letters, digits and _ . -'),
-    data: z.unknown().optional().describe('Any JSON; null where there is none'),
+    event: z
+      .string()
+      .regex(/^[a-z][a-z0-9_.-]{0,63}$/, 'Use small letters, digits and _ . -')
+      .meta({ examples: ['ride_offered'] }),
+    data: z
+      .unknown()
+      .optional()
+      .describe('Any JSON; null where there is none')
+      .meta({ examples: [{ ride_id: 7 }] }),
     latest_only: z
       .boolean()
       .default(false)
       .describe('Of events of this name, a client that is slow to read gets the newest alone'),
   }),
   answer: z.object({
-    event_id: z.string(),
-    sockets_reached: z.int(),
-    nodes: z.array(z.object({ node_id: z.string(), sockets_reached: z.int() })),
-    pending_nodes: z.array(z.string()).describe('Not heard of within a second'),
+    event_id: z.string().meta({ examples: ['7f9d7c1e-50a8-4d7c-9c62-1c0f5d2f9a10'] }),
+    sockets_reached: countSchema,
+    nodes: z.array(z.object({ node_id: nodeIdSchema, sockets_reached: countSchema })),
+    pending_nodes: z
+      .array(nodeIdSchema)
+      .describe('Not heard of within a second')
+      .meta({ examples: [[]] }),
   }),
   errors: [],
   handle: async (ctx, { body, principal, client }) => {

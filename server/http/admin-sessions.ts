@@ -2,13 +2,16 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { findUserById } from '../queries/users.ts';
 import { revoke, type RevocationTarget } from '../use-cases/revoke.ts';
-import { userIdSchema, userIdTextSchema } from './admin-schemas.ts';
+import { nodeIdSchema, userIdSchema, userIdTextSchema } from './admin-schemas.ts';
 import { route, type Route } from './route.ts';
 import { displayTextSchema, sessionIdSchema } from './schemas.ts';
 import { pageOfSessions, sessionPageSchema, sessionQuerySchema } from './sessions.ts';
 
 /** `<session id>.<generation>.<nonce>` */
-const jtiSchema = z.string().regex(/^[\w-]{22}\.\d{1,9}\.[\w-]{12}$/, 'This is no jti of ours');
+const jtiSchema = z
+  .string()
+  .regex(/^[\w-]{22}\.\d{1,9}\.[\w-]{12}$/, 'This is no jti of ours')
+  .meta({ examples: ['tJ5rXb0mSNqv3y8cWd7k1A.0.Zk3vN7sD5fG0'] });
 
 const listRoute = route({
   method: 'get',
@@ -71,6 +74,9 @@ const targetSchema = z
     const given = [user_id, session_id, jti].filter((target) => target !== undefined);
     if (given.length === 1) return;
     context.addIssue({ code: 'custom', message: 'Give one of user_id, session_id and jti' });
+  })
+  .meta({
+    examples: [{ user_id: 42, reason: 'Reported as stolen', wait_ms: 1000 }],
   });
 
 const revokeRoute = route({
@@ -81,16 +87,19 @@ const revokeRoute = route({
   permission: 'sessions:write',
   body: targetSchema,
   answer: z.object({
-    revocation_id: z.string(),
+    revocation_id: z.string().meta({ examples: ['7f9d7c1e-50a8-4d7c-9c62-1c0f5d2f9a10'] }),
     committed_at: z.iso.datetime(),
     nodes: z.array(
       z.object({
-        node_id: z.string(),
-        sockets_closed: z.int(),
-        acknowledged_in_ms: z.int(),
+        node_id: nodeIdSchema,
+        sockets_closed: z.int().meta({ examples: [2] }),
+        acknowledged_in_ms: z.int().meta({ examples: [3] }),
       }),
     ),
-    pending_nodes: z.array(z.string()).describe('Not heard of in time; they act within the lease'),
+    pending_nodes: z
+      .array(nodeIdSchema)
+      .describe('Not heard of in time; they act within the lease')
+      .meta({ examples: [[]] }),
   }),
   errors: ['not_found'],
   handle: async (ctx, { body, principal, client }) => {

@@ -6,7 +6,7 @@ import { changeUser } from '../use-cases/change-user.ts';
 import { createUser } from '../use-cases/create-user.ts';
 import { eraseUser } from '../use-cases/erase-user.ts';
 import { adminUserSchema, toAdminUser, userIdTextSchema } from './admin-schemas.ts';
-import { pageQuerySchema, toPage } from './pagination.ts';
+import { nextCursorSchema, pageQuerySchema, toPage } from './pagination.ts';
 import { route, type Route } from './route.ts';
 import { displayTextSchema, emailSchema, phoneNumberSchema, usernameSchema } from './schemas.ts';
 
@@ -27,7 +27,7 @@ const listRoute = route({
       .transform((text) => text === 'true')
       .optional(),
   }),
-  answer: z.object({ users: z.array(adminUserSchema), next_cursor: z.string().nullable() }),
+  answer: z.object({ users: z.array(adminUserSchema), next_cursor: nextCursorSchema }),
   errors: [],
   handle: async (ctx, { query }) => {
     const found = await listUsers(ctx.db, {
@@ -61,7 +61,7 @@ const getRoute = route({
 /** The roles that somebody holds: one at least. */
 const rolesSchema = z.array(z.enum(ROLES)).min(1).max(ROLES.length);
 
-function createRoute(config: Config): Route {
+function createRoute(config: Pick<Config, 'defaultRegion'>): Route {
   return route({
     method: 'post',
     path: '/users',
@@ -103,18 +103,20 @@ const changeRoute = route({
   auth: 'staff',
   permission: 'users:write',
   params: z.object({ id: userIdTextSchema }),
-  body: z.strictObject({
-    roles: rolesSchema.optional(),
-    is_active: z.boolean().optional(),
-    suspended_until: z.iso
-      .datetime({ offset: true })
-      .transform((text) => new Date(text))
-      .nullable()
-      .optional()
-      .describe('Null lifts a suspension'),
-    unlock: z.literal(true).optional().describe('Forget the failures of a lockout'),
-    reset_password: z.literal(true).optional().describe('Mail a link to choose a new password'),
-  }),
+  body: z
+    .strictObject({
+      roles: rolesSchema.optional(),
+      is_active: z.boolean().optional(),
+      suspended_until: z.iso
+        .datetime({ offset: true })
+        .transform((text) => new Date(text))
+        .nullable()
+        .optional()
+        .describe('Null lifts a suspension'),
+      unlock: z.literal(true).optional().describe('Forget the failures of a lockout'),
+      reset_password: z.literal(true).optional().describe('Mail a link to choose a new password'),
+    })
+    .meta({ examples: [{ roles: ['driver'] }, { suspended_until: '2026-03-08T00:00:00Z' }] }),
   answer: adminUserSchema,
   errors: ['not_found', 'last_admin', 'no_email'],
   handle: async (ctx, { params, body, principal, client }) => {
@@ -143,6 +145,6 @@ const eraseRoute = route({
 });
 
 /** The accounts of all people, for staff and API clients. */
-export function adminUserRoutes(config: Config): Route[] {
+export function adminUserRoutes(config: Pick<Config, 'defaultRegion'>): Route[] {
   return [listRoute, createRoute(config), getRoute, changeRoute, eraseRoute];
 }

@@ -39,6 +39,27 @@ const FORMATS = {
 export type ExportFormat = keyof typeof FORMATS;
 type AdminEvent = ReturnType<typeof toAdminEvent>;
 
+const EXAMPLE: AdminEvent = {
+  id: '1042',
+  event_type: 'login_succeeded',
+  severity: 'info',
+  created_at: '2026-03-01T08:30:00.000Z',
+  session_id: null,
+  ip: '203.0.113.7',
+  user_agent: null,
+  device_id: null,
+  request_id: null,
+  details: {},
+  user_id: 42,
+  actor: null,
+};
+
+/** What a file of one event is like, for the description. */
+export const EXPORT_EXAMPLES = {
+  ndjson: FORMATS.ndjson.toText([EXAMPLE]),
+  csv: FORMATS.csv.header + FORMATS.csv.toText([EXAMPLE]),
+};
+
 /** All events that the filters let through, the newest first, sent as they are read. */
 export function exportEvents(
   { db }: Pick<AppContext, 'db'>,

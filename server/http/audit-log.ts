@@ -1,30 +1,54 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS, type AuditEventType } from '../audit.ts';
 import { listEvents, type AuditFilters, type AuditListItem } from '../queries/audit-log.ts';
-import { pageQuerySchema, toPage } from './pagination.ts';
+import { nextCursorSchema, pageQuerySchema, toPage } from './pagination.ts';
 import { route } from './route.ts';
+import { sessionIdSchema } from './schemas.ts';
 
 const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
 const EVENT_TYPES = Object.keys(AUDIT_EVENTS) as [AuditEventType, ...AuditEventType[]];
 
-const eventSchema = z.object({
-  id: z.string(),
-  event_type: z.string(),
+const eventFields = z.object({
+  id: z.string().meta({ examples: ['1042'] }),
+  event_type: z.string().meta({ examples: ['login_succeeded'] }),
   severity: z.enum(SEVERITIES),
   created_at: z.iso.datetime(),
-  session_id: z.string().nullable(),
-  ip: z.string().nullable(),
-  user_agent: z.string().nullable(),
-  device_id: z.string().nullable(),
-  request_id: z.string().nullable(),
-  details: z.record(z.string(), z.unknown()),
+  session_id: sessionIdSchema.nullable(),
+  ip: z
+    .string()
+    .nullable()
+    .meta({ examples: ['203.0.113.7'] }),
+  user_agent: z
+    .string()
+    .nullable()
+    .meta({ examples: ['RiderApp/7.1 (iOS 19.2)'] }),
+  device_id: z
+    .string()
+    .nullable()
+    .meta({ examples: ['a1c2e3f4-ios'] }),
+  request_id: z
+    .string()
+    .nullable()
+    .meta({ examples: ['3f0c5a52-1d64-4f0e-9d1b-0c1f6f6f2a11'] }),
+  details: z.record(z.string(), z.unknown()).meta({ examples: [{}] }),
 });
 
+const eventSchema = eventFields.meta({ id: 'AuditEvent' });
+
 /** What staff see of it: whose account it was, and who acted. */
-export const adminEventSchema = eventSchema.extend({
-  user_id: z.int().nullable(),
-  actor: z.string().nullable().describe('`user:12`, `client:dispatch`; null where it was the user'),
-});
+export const adminEventSchema = eventFields
+  .extend({
+    user_id: z
+      .int()
+      .nullable()
+      .meta({ examples: [42] }),
+    actor: z
+      .string()
+      .nullable()
+      .describe('`user:12`, `client:dispatch`; null where it was the user')
+      .meta({ examples: ['user:12'] }),
+  })
+  .meta({ id: 'ManagedAuditEvent' });
 
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
@@ -42,7 +66,7 @@ export const auditLogRoute = route({
   summary: "What happened to the user's account, the newest first",
   auth: 'bearer',
   query: auditQuerySchema,
-  answer: z.object({ events: z.array(eventSchema), next_cursor: z.string().nullable() }),
+  answer: z.object({ events: z.array(eventSchema), next_cursor: nextCursorSchema }),
   errors: [],
   handle: async (ctx, { principal, query }) => {
     const filters = toAuditFilters(query);

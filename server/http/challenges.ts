@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import { completeAccountSignIn, completePhoneSignIn } from '../use-cases/answer-challenge.ts';
 import type { TokenKindName } from '../use-cases/authenticate-token.ts';
 import { route, type Route } from './route.ts';
-import { backupCodeSchema, totpCodeSchema } from './schemas.ts';
+import { backupCodeSchema, challengeTokenSchema, totpCodeSchema } from './schemas.ts';
 import { signedInAnswer, toSignedInAnswer } from './sign-in-answers.ts';
 
 const CHALLENGE_ERRORS: ErrorCode[] = [
@@ -25,7 +25,7 @@ export function challengeRoutes(kind: TokenKindName, prefix: '' | '/auth'): Rout
   const errors: ErrorCode[] =
     kind === 'phone' ? [...CHALLENGE_ERRORS, 'role_not_allowed'] : CHALLENGE_ERRORS;
   const common = { method: 'post', auth: 'public', limit: 'login', errors } as const;
-  const challenge_token = z.string().min(1).max(128);
+  const challenge_token = challengeTokenSchema;
   return [
     route({
       ...common,

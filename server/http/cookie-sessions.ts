@@ -48,6 +48,11 @@ const loginSchema = z
   .refine(({ totp_code, backup_code }) => totp_code === undefined || backup_code === undefined, {
     path: ['backup_code'],
     message: 'Send one code, of the app or a backup code',
+  })
+  .meta({
+    examples: [
+      { email: 'rider@example.com', password: 'Correct-Horse-7-Battery', totp_code: '042137' },
+    ],
   });
 
 const loginRoute = route({

@@ -1,18 +1,74 @@
-import { Router } from 'express';
-import swaggerUi from 'swagger-ui-express';
-import { describeApi } from './openapi.ts';
+import { fileURLToPath } from 'node:url';
+import { Router, type RequestHandler, type Response } from 'express';
+import { z } from 'zod';
+import type { Endpoint } from './endpoint.ts';
+import { describeApi, type DescribedApi } from './openapi.ts';
+import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
-import type { Surface } from './surface.ts';
 
-/** `/openapi.json` and the page at `/docs` that it is tried out on. */
-export function docsRouter(surfaces: readonly Surface[]): Router {
+const OPENAPI_PATH = '/openapi.json';
+
+/** Those of the library's files that the page in `public/docs/` is made of. */
+const PAGE_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
+
+/** Nothing on the page is inline, and it talks to this server alone. Icons are in its style sheet. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const setPagePolicy: RequestHandler = (_req, res, next) => {
+  res.set('Content-Security-Policy', PAGE_POLICY);
+  next();
+};
+
+export const docsEndpoints: Endpoint[] = [
+  {
+    path: OPENAPI_PATH,
+    tag: 'Operations',
+    summary: 'This description',
+    answers: {
+      200: {
+        description: 'OpenAPI 3.1',
+        content: {
+          'application/json': z.looseObject({ openapi: z.string().meta({ examples: ['3.1.0'] }) }),
+        },
+      },
+    },
+    errors: [],
+  },
+];
+
+/** The description, and what the page at `/docs` needs that it is tried out on. */
+export function docsRouter(api: DescribedApi): Router {
   const router = Router();
-  const description = describeApi(surfaces);
-  router.all(['/openapi.json', '/docs', '/docs/*file'], getOnly);
-  router.get('/openapi.json', (_req, res) => {
-    res.json(description);
-  });
-  const options = { customSiteTitle: 'Medallion API', swaggerOptions: { url: '/openapi.json' } };
-  router.use('/docs', swaggerUi.serve, swaggerUi.setup(undefined, options));
+  router.all([OPENAPI_PATH, '/docs', '/docs/*file'], getOnly);
+  router.get(
+    OPENAPI_PATH,
+    describedBy(OPENAPI_PATH, () => describeApi(api)),
+  );
+  router.use('/docs', setPagePolicy);
+  for (const name of PAGE_FILES) {
+    const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
+    router.get(`/docs/${name}`, (_req, res) => {
+      res.sendFile(file);
+    });
+  }
   return router;
+}
+
+/** A description is made when it is first asked for: no start waits for it, and no later request. */
+function describedBy(path: string, describe: () => object): RequestHandler {
+  let text: string | undefined;
+  return (_req, res: Response) => {
+    stateOf(res).route = path;
+    text ??= JSON.stringify(describe());
+    res.type('application/json').send(text);
+  };
 }

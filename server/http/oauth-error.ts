@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { AppError, ErrorCode } from '../errors.ts';
 
-export const oauthErrorSchema = z.object({
-  error: z.string().describe('For programs: RFC 6749 §5.2, RFC 6750 §3.1, RFC 8628 §3.5'),
-  error_description: z.string().describe('For people'),
-});
+export const oauthErrorSchema = z
+  .object({
+    error: z.string().describe('For programs: RFC 6749 §5.2, RFC 6750 §3.1, RFC 8628 §3.5'),
+    error_description: z.string().describe('For people'),
+  })
+  .meta({ id: 'OAuthError', description: 'An error of OAuth 2 (RFC 6749 §5.2)' });
 
 const INVALID_GRANT = { error: 'invalid_grant', status: 400 };
 

@@ -16,14 +16,24 @@ export const ACCOUNT_SCOPE = 'account';
 export const GRANT_TYPES = ['password', 'refresh_token'] as const;
 
 /** What any grant may send. Who the client is makes no difference, so its id and secret are not looked at. */
-export const tokenForm = z.object({
-  grant_type: z.string().meta({ examples: [...GRANT_TYPES] }),
-  username: emailSchema.optional().describe('The e-mail address'),
-  password: passwordSchema.optional(),
-  totp_code: totpCodeSchema.optional(),
-  backup_code: backupCodeSchema.optional(),
-  refresh_token: refreshTokenSchema.optional(),
-});
+export const tokenForm = z
+  .object({
+    grant_type: z.string().meta({ examples: [...GRANT_TYPES] }),
+    username: emailSchema.optional().describe('The e-mail address'),
+    password: passwordSchema.optional(),
+    totp_code: totpCodeSchema.optional(),
+    backup_code: backupCodeSchema.optional(),
+    refresh_token: refreshTokenSchema.optional(),
+  })
+  .meta({
+    examples: [
+      {
+        grant_type: 'password',
+        username: 'rider@example.com',
+        password: 'Correct-Horse-7-Battery',
+      },
+    ],
+  });
 
 type TokenForm = z.output<typeof tokenForm>;
 

@@ -1,11 +1,45 @@
 import { Router } from 'express';
+import { z } from 'zod';
 import type { AppContext } from '../context.ts';
+import type { Endpoint } from './endpoint.ts';
 import { ACCOUNT_SCOPE, GRANT_TYPES } from './oauth-grants.ts';
 import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
 
 const PATH = '/.well-known/oauth-authorization-server';
 const MAX_AGE_SECONDS = 300;
+
+const url = (path: string) => z.url().meta({ examples: [`https://auth.example.com${path}`] });
+
+const metadataSchema = z
+  .object({
+    issuer: url(''),
+    token_endpoint: url('/auth/token'),
+    revocation_endpoint: url('/auth/revoke'),
+    introspection_endpoint: url('/auth/introspect'),
+    jwks_uri: url('/.well-known/jwks.json'),
+    grant_types_supported: z.array(z.enum(GRANT_TYPES)).meta({ examples: [[...GRANT_TYPES]] }),
+    response_types_supported: z.array(z.string()).meta({ examples: [[]] }),
+    scopes_supported: z.array(z.literal(ACCOUNT_SCOPE)),
+    token_endpoint_auth_methods_supported: z.array(z.literal('none')),
+    revocation_endpoint_auth_methods_supported: z.array(z.literal('none')),
+    introspection_endpoint_auth_methods_supported: z.array(z.literal('client_secret_basic')),
+    service_documentation: url('/docs/'),
+  })
+  .meta({ id: 'AuthorizationServerMetadata' });
+
+export const oauthMetadataEndpoint: Endpoint = {
+  path: PATH,
+  tag: 'Discovery',
+  summary: 'What OAuth 2 clients configure themselves by (RFC 8414)',
+  answers: {
+    200: {
+      description: 'May be cached for five minutes',
+      content: { 'application/json': metadataSchema },
+    },
+  },
+  errors: [],
+};
 
 /** What clients of OAuth 2 configure themselves by (RFC 8414 §3). */
 export function oauthMetadataRouter({ config }: Pick<AppContext, 'config'>): Router {
@@ -20,7 +54,10 @@ export function oauthMetadataRouter({ config }: Pick<AppContext, 'config'>): Rou
   return router;
 }
 
-function describeServer({ publicUrl, allowsPasswordGrant }: AppContext['config']) {
+function describeServer({
+  publicUrl,
+  allowsPasswordGrant,
+}: AppContext['config']): z.input<typeof metadataSchema> {
   const base = publicUrl.replace(/\/+$/, '');
   return {
     issuer: publicUrl,

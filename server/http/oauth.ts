@@ -9,21 +9,32 @@ import { revokeToken } from '../use-cases/revoke-token.ts';
 import type { IssuedTokens } from '../use-cases/issue-account-tokens.ts';
 import { ACCOUNT_SCOPE, toGrant, tokenForm, type Grant } from './oauth-grants.ts';
 import { route, type Route, type RouteInput } from './route.ts';
+import { secondsSchema, tokenSchema } from './schemas.ts';
 
 /** RFC 7009 §2.1, RFC 7662 §2.1. The hint is not needed: a token says itself what it is. */
 const presentedToken = z.object({
-  token: z.string().max(16 * 1024),
-  token_type_hint: z.string().optional(),
+  token: z
+    .string()
+    .max(16 * 1024)
+    .meta({
+      examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9.eyJ1c2VyX2lkIjo0Mn0.c2lnbmF0dXJl'],
+    }),
+  token_type_hint: z
+    .string()
+    .optional()
+    .meta({ examples: ['refresh_token'] }),
 });
 
 /** RFC 6749 §5.1 */
-const tokenAnswer = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('Seconds that the access token has left'),
-  refresh_token: z.string(),
-  scope: z.literal(ACCOUNT_SCOPE).describe('There is this one alone, whatever is asked for'),
-});
+const tokenAnswer = z
+  .object({
+    access_token: tokenSchema,
+    token_type: z.literal('Bearer'),
+    expires_in: secondsSchema.describe('Seconds that the access token has left'),
+    refresh_token: tokenSchema,
+    scope: z.literal(ACCOUNT_SCOPE).describe('There is this one alone, whatever is asked for'),
+  })
+  .meta({ id: 'OAuthTokens' });
 
 function tokenRoute({ allowsPasswordGrant }: Pick<Config, 'allowsPasswordGrant'>): Route {
   return route({
@@ -94,22 +105,42 @@ const revokeRoute = route({
 });
 
 /** RFC 7662 §2.2 */
-const introspection = z.object({
-  active: z.boolean(),
-  scope: z.string().optional(),
-  username: z.string().optional(),
-  token_type: z.enum(['Bearer', 'refresh_token']).optional(),
-  exp: z.int().optional(),
-  iat: z.int().optional(),
-  sub: z.string().optional(),
-  aud: z.string().optional(),
-  iss: z.string().optional(),
-  jti: z.string().optional(),
-  sid: z.string().optional(),
-  user_id: z.int().optional(),
-  role: z.string().optional(),
-  roles: z.array(z.string()).optional(),
-});
+const introspection = z
+  .object({
+    active: z.boolean(),
+    scope: z.string().optional(),
+    username: z.string().optional(),
+    token_type: z.enum(['Bearer', 'refresh_token']).optional(),
+    exp: z.int().optional(),
+    iat: z.int().optional(),
+    sub: z.string().optional(),
+    aud: z.string().optional(),
+    iss: z.string().optional(),
+    jti: z.string().optional(),
+    sid: z.string().optional(),
+    user_id: z.int().optional(),
+    role: z.string().optional(),
+    roles: z.array(z.string()).optional(),
+  })
+  .meta({
+    id: 'Introspection',
+    examples: [
+      {
+        active: true,
+        scope: 'account',
+        username: 'rider@example.com',
+        token_type: 'Bearer',
+        exp: 1772354700,
+        iat: 1772353800,
+        sub: '42',
+        jti: 'tJ5rXb0mSNqv3y8cWd7k1A.0.Zk3vN7sD5fG0',
+        sid: 'tJ5rXb0mSNqv3y8cWd7k1A',
+        user_id: 42,
+        role: 'rider',
+        roles: ['rider'],
+      },
+    ],
+  });
 
 const introspectRoute = route({
   method: 'post',

@@ -1,155 +1,104 @@
-import { z } from 'zod';
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
-import { oauthErrorSchema, toOAuthError } from './oauth-error.ts';
+import { readFileSync } from 'node:fs';
+import { PublishedSchemas } from '../json-schema.ts';
+import { ENDPOINT_TAGS, type Endpoint } from './endpoint.ts';
+import { oauthErrorSchema } from './oauth-error.ts';
+import { errorExamples, unexpectedResponses } from './openapi-errors.ts';
+import { HEADER_COMPONENTS } from './openapi-headers.ts';
+import { describeEndpoint, describeRoute } from './openapi-operation.ts';
+import { problemSchema } from './problem-schema.ts';
 import { COOKIE_NAME } from './read-cookie.ts';
-import { successStatus, type Route } from './route.ts';
-import type { ErrorShape, Surface } from './surface.ts';
+import type { Surface } from './surface.ts';
 
-const problemSchema = z.object({
-  type: z.string().describe('urn:medallion:error:<code>'),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().describe('For people'),
-  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]).describe('For programs'),
-  request_id: z.string(),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-});
+/** Everything that is described: the surfaces, and what stands beside them. */
+export interface DescribedApi {
+  surfaces: readonly Surface[];
+  endpoints: readonly Endpoint[];
+}
+
+const PACKAGE = new URL('../../package.json', import.meta.url);
+
+const DESCRIPTION = `Sign-in and live sockets. When a session ends, everything it held is dead at once.
+
+Every error is a problem document (RFC 9457) whose \`code\` is stable; OAuth 2 alone answers as RFC 6749 §5.2 has it.
+Ways to sign in do not mix: each operation names the only ones that it reads. Answers may get new fields at any time.`;
 
 /** The OpenAPI 3.1 description of every route, made of the schemas that the routes validate with. */
-export function describeApi(surfaces: readonly Surface[]) {
+export function describeApi({ surfaces, endpoints }: DescribedApi) {
+  const schemas = new PublishedSchemas();
+  schemas.add(problemSchema, 'output');
+  schemas.add(oauthErrorSchema, 'output');
+  const paths = describePaths(schemas, { surfaces, endpoints });
+  const responses = unexpectedResponses();
   return {
     openapi: '3.1.0',
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
     info: {
       title: 'Medallion',
-      version: '1',
-      description:
-        'Sign-in and live sockets. When a session ends, everything it held is dead at once.',
+      version: packageVersion(),
+      summary: 'Sign-in and live sockets for ride-hailing teams',
+      description: DESCRIPTION,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
-    tags: surfaces.map(({ tag }) => ({ name: tag })),
-    paths: describePaths(surfaces),
+    servers: [{ url: '/', description: 'The node that this description is read from' }],
+    tags: describeTags({ surfaces, endpoints }),
+    paths,
     components: {
-      securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        basic: { type: 'http', scheme: 'basic', description: 'An API client' },
-        cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME },
-      },
-      schemas: {
-        Problem: toSchema(problemSchema, 'output'),
-        OAuthError: toSchema(oauthErrorSchema, 'output'),
-      },
+      securitySchemes: SECURITY_SCHEMES,
+      schemas: schemas.components,
+      responses,
+      examples: errorExamples(JSON.stringify([paths, responses])),
+      ...HEADER_COMPONENTS,
     },
   };
 }
 
-function describePaths(surfaces: readonly Surface[]): Record<string, Record<string, unknown>> {
-  const paths: Record<string, Record<string, unknown>> = {};
+const SECURITY_SCHEMES = {
+  phoneToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token of the phone surface: `POST /api/v2/auth/verify-otp` gives one.',
+  },
+  accountToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token of an account: `POST /api/auth/login` gives one.',
+  },
+  apiClient: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'An API client of `API_CLIENTS`: its name, and its secret.',
+  },
+  cookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: COOKIE_NAME,
+    description: 'The cookie that `POST /api/v1/auth/login` sets.',
+  },
+};
+
+function describeTags({ surfaces, endpoints }: DescribedApi) {
+  const used = new Set(endpoints.map(({ tag }) => tag));
+  return [
+    ...surfaces.map(({ tag: name, description }) => ({ name, description })),
+    ...Array.from(used, (name) => ({ name, description: ENDPOINT_TAGS[name] })),
+  ];
+}
+
+function describePaths(schemas: PublishedSchemas, { surfaces, endpoints }: DescribedApi) {
+  const paths: Record<string, Record<string, object>> = {};
   for (const surface of surfaces) {
     for (const route of surface.routes) {
       const path = surface.path + route.path.replace(/:(\w+)/g, '{$1}');
-      paths[path] = { ...paths[path], [route.method]: describeRoute(route, surface) };
+      const operation = describeRoute(schemas, route, surface);
+      paths[path] = { ...paths[path], [route.method]: operation };
     }
   }
+  for (const each of endpoints) paths[each.path] = { get: describeEndpoint(schemas, each) };
   return paths;
 }
 
-function describeRoute(route: Route, { path, tag, errors = 'problem' }: Surface) {
-  const bodyType = route.form ? 'application/x-www-form-urlencoded' : 'application/json';
-  const name = `${route.method} ${path}${route.path}`.replace(/\W+(\w)/g, (_, letter: string) =>
-    letter.toUpperCase(),
-  );
-  return {
-    tags: [tag],
-    summary: route.summary,
-    operationId: name,
-    security: SECURITY[route.auth],
-    parameters: [
-      ...describeParameters(route.params, 'path'),
-      ...describeParameters(route.query, 'query'),
-    ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            content: { [bodyType]: { schema: toSchema(route.body, 'input') } },
-          },
-        }),
-    responses: { ...describeSuccess(route), ...describeErrors(route, errors) },
-  };
-}
-
-function describeParameters(schema: z.ZodType | undefined, place: 'path' | 'query') {
-  if (!(schema instanceof z.ZodObject)) return [];
-  return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, field]) => ({
-    name,
-    in: place,
-    required: place === 'path',
-    schema: toSchema(field, 'input'),
-  }));
-}
-
-function describeSuccess(route: Route) {
-  const { answer } = route;
-  const status = successStatus(route);
-  if (answer === undefined) return { [status]: { description: 'Done' } };
-  return {
-    [status]: {
-      description: 'Done',
-      content: { 'application/json': { schema: toSchema(answer, 'output') } },
-    },
-  };
-}
-
-/** `token`, `cookie-or-none`: the token may be missing where something else in the request stands in for it. */
-const SECURITY: Record<Route['auth'], object[]> = {
-  public: [],
-  bearer: [{ bearer: [] }],
-  token: [{ bearer: [] }, {}],
-  staff: [{ bearer: [] }, { basic: [] }],
-  cookie: [{ cookie: [] }],
-  'cookie-or-none': [{ cookie: [] }, {}],
-};
-
-/** The errors of a route by status: its own, and those that its declaration brings along. */
-function describeErrors(route: Route, shape: ErrorShape): Record<number, unknown> {
-  const codes = new Set<ErrorCode>([
-    ...route.errors,
-    ...(route.auth === 'bearer' || route.auth === 'cookie' ? SESSION_ERRORS : []),
-    ...(route.auth === 'staff' ? [...SESSION_ERRORS, ...STAFF_ERRORS] : []),
-    ...(route.roles === undefined ? [] : (['insufficient_permissions'] as const)),
-    ...(route.query === undefined && route.body === undefined
-      ? []
-      : (['invalid_request'] as const)),
-    ...(route.body === undefined ? [] : BODY_ERRORS),
-    'rate_limited',
-    'origin_not_allowed',
-  ]);
-  const statusOf = (code: ErrorCode): number => {
-    if (code === 'two_factor_required' && route.auth === 'staff') return 403;
-    return shape === 'oauth' ? toOAuthError(new AppError(code)).status : ERRORS[code].status;
-  };
-  const statuses = new Set(Array.from(codes, statusOf));
-  return Object.fromEntries(
-    Array.from(statuses, (status) => [
-      status,
-      {
-        description: [...codes].filter((code) => statusOf(code) === status).join(', '),
-        content: ERROR_CONTENT[shape],
-      },
-    ]),
-  );
-}
-
-const ERROR_CONTENT = {
-  problem: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  oauth: { 'application/json': { schema: { $ref: '#/components/schemas/OAuthError' } } },
-} satisfies Record<ErrorShape, object>;
-
-const SESSION_ERRORS = ['invalid_token', 'token_revoked', 'service_unavailable'] as const;
-const STAFF_ERRORS = ['invalid_client', 'insufficient_permissions', 'two_factor_required'] as const;
-const BODY_ERRORS = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
-
-function toSchema(schema: z.ZodType, io: 'input' | 'output') {
-  return { ...z.toJSONSchema(schema, { io, unrepresentable: 'any' }), $schema: undefined };
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }).version;
 }

@@ -11,12 +11,20 @@ interface Item {
   id: string | number;
 }
 
+/** Of the page after this one. */
+export const nextCursorSchema = z
+  .string()
+  .nullable()
+  .describe('`cursor` of the next page; null at the end')
+  .meta({ examples: [null] });
+
 /** Where a list goes on: the sort key of the last item, opaque to clients. */
 function cursorSchema(id: z.ZodString) {
   const position = z.tuple([z.iso.datetime(), id]);
   return z
     .string()
     .max(256)
+    .meta({ examples: ['WyIyMDI2LTAzLTAxVDA4OjMwOjAwLjAwMFoiLCI0MiJd'] })
     .transform((text, context): Position => {
       const parsed = position.safeParse(decode(text));
       if (parsed.success) return { createdAt: new Date(parsed.data[0]), id: parsed.data[1] };
@@ -33,8 +41,9 @@ export function pageQuerySchema(id: z.ZodString) {
       .regex(/^[1-9]\d{0,2}$/, 'Give a number from 1 to 200')
       .transform(Number)
       .pipe(z.int().max(200, 'Give a number from 1 to 200'))
-      .prefault('50'),
-    cursor: cursorSchema(id).optional(),
+      .prefault('50')
+      .describe('How many are on the page: 1 to 200'),
+    cursor: cursorSchema(id).optional().describe('`next_cursor` of the page before'),
   });
 }
 

@@ -17,8 +17,10 @@ import {
 import { signInAnswer, toSignInAnswer } from './sign-in-answers.ts';
 import { twoFactorRoutes } from './two-factor.ts';
 
+type RegionConfig = Pick<Config, 'defaultRegion'>;
+
 /** Sign-in with a one-time code, and what a signed-in phone does with its session. */
-export function phoneOtpRoutes(config: Config): Route[] {
+export function phoneOtpRoutes(config: RegionConfig): Route[] {
   return [
     sendRoute(config),
     verifyRoute(config),
@@ -29,7 +31,7 @@ export function phoneOtpRoutes(config: Config): Route[] {
   ];
 }
 
-function sendRoute(config: Config): Route {
+function sendRoute(config: RegionConfig): Route {
   return route({
     method: 'post',
     path: '/auth/send-otp',
@@ -37,7 +39,10 @@ function sendRoute(config: Config): Route {
     auth: 'public',
     limit: 'otp',
     body: z.strictObject({ phone_number: phoneNumberSchema(config) }),
-    answer: z.object({ message: z.literal('OTP sent'), expires_in: z.int() }),
+    answer: z.object({
+      message: z.literal('OTP sent'),
+      expires_in: z.int().meta({ examples: [300] }),
+    }),
     errors: ['too_many_attempts', 'otp_cooldown', 'sms_unavailable', 'service_unavailable'],
     handle: async (ctx, { body }) => {
       const { expiresInSeconds } = await sendOneTimeCode(ctx, body.phone_number);
@@ -46,7 +51,7 @@ function sendRoute(config: Config): Route {
   });
 }
 
-function verifyRoute(config: Config): Route {
+function verifyRoute(config: RegionConfig): Route {
   return route({
     method: 'post',
     path: '/auth/verify-otp',

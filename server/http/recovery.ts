@@ -4,10 +4,15 @@ import { resetPassword } from '../use-cases/reset-password.ts';
 import { sendVerification } from '../use-cases/send-verification.ts';
 import { verifyEmail } from '../use-cases/verify-email.ts';
 import { route, type Route } from './route.ts';
-import { emailSchema, messageSchema, passwordSchema } from './schemas.ts';
+import { emailSchema, messageOf, passwordSchema } from './schemas.ts';
 
 /** What is too long is no token; everything else is looked up, so that a link cut short says what is wrong. */
-const oneTimeTokenSchema = z.string().min(1).max(256).describe('Of the link that was mailed');
+const oneTimeTokenSchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .describe('Of the link that was mailed')
+  .meta({ examples: ['Qb0Zt2yW6wR1mJ4uX8bK3vN7sD5fG0hLc9e1P2a3T4k'] });
 
 const forgotRoute = route({
   method: 'post',
@@ -17,7 +22,7 @@ const forgotRoute = route({
   auth: 'public',
   limit: 'otp',
   body: z.strictObject({ email: emailSchema }),
-  answer: messageSchema,
+  answer: messageOf('If there is an account with this address, a link is on its way to it'),
   status: 202,
   errors: ['service_unavailable'],
   handle: async (ctx, { body, client }) => {
@@ -35,7 +40,7 @@ const resetRoute = route({
   auth: 'public',
   limit: 'login',
   body: z.strictObject({ token: oneTimeTokenSchema, new_password: passwordSchema }),
-  answer: messageSchema,
+  answer: messageOf('Password changed. Sign in with the new one'),
   errors: ['invalid_one_time_token', 'weak_password', 'busy', 'service_unavailable'],
   handle: async (ctx, { body, client }) => {
     await resetPassword(ctx, { token: body.token, newPassword: body.new_password, client });
@@ -50,7 +55,7 @@ const verifyRoute = route({
   auth: 'public',
   limit: 'login',
   body: z.strictObject({ token: oneTimeTokenSchema }),
-  answer: messageSchema,
+  answer: messageOf('E-mail address verified'),
   errors: ['invalid_one_time_token', 'service_unavailable'],
   handle: async (ctx, { body, client }) => {
     await verifyEmail(ctx, { token: body.token, client });
@@ -64,7 +69,7 @@ const resendRoute = route({
   summary: 'Mail another link that verifies the e-mail address',
   auth: 'bearer',
   limit: 'otp',
-  answer: messageSchema,
+  answer: messageOf('A link is on its way to your e-mail address'),
   status: 202,
   errors: ['email_already_verified'],
   handle: async (ctx, { principal, client }) => {

@@ -65,6 +65,8 @@ export interface RouteDefinition<
   method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
   summary: string;
+  /** More than fits into the summary. */
+  description?: string;
   auth: IsAuthenticated;
   roles?: Role[];
   /** What staff must be allowed to do. */
@@ -80,6 +82,8 @@ export interface RouteDefinition<
   params?: Params;
   /** What a success answers with. */
   answer?: Answer;
+  /** What it may answer with instead, by media type: files, which are streamed. */
+  files?: Record<string, z.ZodType>;
   /** Of a success: 200 unless it says otherwise, without an answer 204. */
   status?: 200 | 201 | 202;
   /** Refusals of its own, beside those that its `auth`, `limit` and schemas bring along. */

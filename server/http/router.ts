@@ -4,25 +4,14 @@ import helmet from 'helmet';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
-import { accountRoutes } from './accounts.ts';
-import { adminAuditLogRoute } from './admin-audit-log.ts';
-import { adminRealtimeRoutes } from './admin-realtime.ts';
-import { adminSessionRoutes } from './admin-sessions.ts';
-import { adminUserRoutes } from './admin-users.ts';
-import { cookieRoutes } from './cookie-sessions.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
 import { jsonWebKeysRouter } from './json-web-keys.ts';
 import { oauthMetadataRouter } from './oauth-metadata.ts';
-import { oauthRoutes } from './oauth.ts';
 import { observe } from './observe.ts';
 import { operationsRouter } from './operations.ts';
-import { phoneOtpRoutes } from './phone-otp.ts';
-import { probeRoutes } from './probe-routes.ts';
 import { getOnly, mountRoutes } from './route.ts';
-import { recoveryRoutes } from './recovery.ts';
-import { sessionRoutes } from './sessions.ts';
-import type { Surface } from './surface.ts';
+import { describedApi } from './surfaces.ts';
 
 /** A router of the team's own, mounted beside ours. */
 export interface ExtraRouter {
@@ -46,44 +35,6 @@ const CORS = {
 
 const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
 
-function surfaces(ctx: AppContext): Surface[] {
-  const accounts = [...accountRoutes, ...recoveryRoutes, ...sessionRoutes('')];
-  return [
-    {
-      path: '/api/v2',
-      tag: 'Phone apps',
-      kind: 'phone',
-      routes: [...phoneOtpRoutes(ctx.config), ...sessionRoutes('/auth'), ...probeRoutes],
-    },
-    { path: '/api/auth', tag: 'Accounts', kind: 'account', routes: accounts },
-    {
-      path: '/auth/v2',
-      tag: 'Accounts, under their other name',
-      kind: 'account',
-      routes: accounts,
-    },
-    {
-      path: '/auth',
-      tag: 'OAuth 2',
-      kind: 'account',
-      errors: 'oauth',
-      routes: oauthRoutes(ctx.config),
-    },
-    {
-      path: '/api/admin',
-      tag: 'Staff',
-      kind: 'account',
-      routes: [
-        ...adminUserRoutes(ctx.config),
-        ...adminSessionRoutes,
-        ...adminRealtimeRoutes,
-        adminAuditLogRoute,
-      ],
-    },
-    { path: '/api/v1/auth', tag: 'Browsers', kind: 'cookie', routes: cookieRoutes },
-  ];
-}
-
 /** The HTTP application: every surface and its place, in the order in which they are asked; the busiest first. */
 export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): Express {
   const app = express();
@@ -92,7 +43,8 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.set('query parser', 'simple');
   app.set('etag', false);
   app.use(observe(ctx), apiHeaders, checkOrigin(ctx));
-  const ours = surfaces(ctx);
+  const api = describedApi(ctx.config);
+  const ours = api.surfaces;
   for (const surface of ours) {
     const router = Router();
     mountRoutes(router, ctx, surface);
@@ -102,7 +54,7 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.use(operationsRouter(ctx));
   app.use(jsonWebKeysRouter(ctx));
   app.use(oauthMetadataRouter(ctx));
-  app.use(docsRouter(ours));
+  app.use(docsRouter(api));
   for (const { path, router } of extras) app.use(path, router);
   app.all('/ws', getOnly);
   app.get('/ws', () => {

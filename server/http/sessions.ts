@@ -7,28 +7,39 @@ import { findUserById } from '../queries/users.ts';
 import { endOtherSessions, endOwnSession } from '../use-cases/end-own-session.ts';
 import { logOutEverywhere } from '../use-cases/log-out-everywhere.ts';
 import { logOut } from '../use-cases/log-out.ts';
-import { pageQuerySchema, toPage } from './pagination.ts';
+import { nextCursorSchema, pageQuerySchema, toPage } from './pagination.ts';
 import { route, type Route } from './route.ts';
 import {
-  messageSchema,
+  messageOf,
   refreshTokenSchema,
   sessionIdSchema,
   toUserAnswer,
   userSchema,
 } from './schemas.ts';
 
-const sessionSchema = z.object({
-  id: z.string(),
-  kind: z.enum(['cookie', 'phone', 'account']),
-  role: z.enum(ROLES),
-  device_name: z.string().nullable(),
-  user_agent: z.string().nullable(),
-  ip: z.string().nullable(),
-  created_at: z.iso.datetime(),
-  last_seen_at: z.iso.datetime(),
-  expires_at: z.iso.datetime(),
-  is_current: z.boolean(),
-});
+const sessionSchema = z
+  .object({
+    id: sessionIdSchema,
+    kind: z.enum(['cookie', 'phone', 'account']),
+    role: z.enum(ROLES),
+    device_name: z
+      .string()
+      .nullable()
+      .meta({ examples: ['Pixel 9'] }),
+    user_agent: z
+      .string()
+      .nullable()
+      .meta({ examples: ['RiderApp/7.1 (iOS 19.2)'] }),
+    ip: z
+      .string()
+      .nullable()
+      .meta({ examples: ['203.0.113.7'] }),
+    created_at: z.iso.datetime(),
+    last_seen_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+    is_current: z.boolean(),
+  })
+  .meta({ id: 'Session' });
 
 /**
  * What every surface with tokens offers to whoever holds one: who it is, which sessions there are, and their end.
@@ -50,7 +61,7 @@ function logoutRoutes(prefix: string): Route[] {
           .optional()
           .describe('Enough by itself when the access token has expired'),
       }),
-      answer: messageSchema,
+      answer: messageOf('Logged out'),
       errors: ['invalid_token', 'token_revoked', 'invalid_refresh_token', 'service_unavailable'],
       handle: async (ctx, { body, principal, kind, client }) => {
         await logOut(ctx, {
@@ -67,7 +78,7 @@ function logoutRoutes(prefix: string): Route[] {
       path: `${prefix}/logout-all-devices`,
       summary: "End all of the user's sessions, of every kind, this one included",
       auth: 'token',
-      answer: messageSchema,
+      answer: messageOf('Logged out of all devices'),
       errors: ['invalid_token', 'token_revoked', 'service_unavailable'],
       handle: async (ctx, { principal, client }) => {
         await logOutEverywhere(ctx, { principal, client });
@@ -95,10 +106,9 @@ function meRoute(prefix: string): Route {
 
 export const sessionQuerySchema = pageQuerySchema(sessionIdSchema);
 
-export const sessionPageSchema = z.object({
-  sessions: z.array(sessionSchema),
-  next_cursor: z.string().nullable(),
-});
+export const sessionPageSchema = z
+  .object({ sessions: z.array(sessionSchema), next_cursor: nextCursorSchema })
+  .meta({ id: 'SessionPage' });
 
 interface PageInput {
   userId: number;

@@ -2,19 +2,33 @@ import { z } from 'zod';
 import type { IssuedTokens } from '../use-cases/issue-account-tokens.ts';
 import { isChallenge, type Challenge } from '../use-cases/second-factor-challenge.ts';
 import type { AccountSession } from '../use-cases/open-account-session.ts';
-import { accessTokenAnswer, TOKEN_TYPE, toUserAnswer, userSchema } from './schemas.ts';
+import {
+  accessTokenAnswer,
+  challengeTokenSchema,
+  TOKEN_TYPE,
+  tokenSchema,
+  toUserAnswer,
+  userSchema,
+} from './schemas.ts';
 
-export const tokensAnswer = accessTokenAnswer.extend({ refresh_token: z.string() });
+const tokenFields = accessTokenAnswer.extend({ refresh_token: tokenSchema });
+
+export const tokensAnswer = tokenFields.meta({ id: 'Tokens' });
 
 /** What opens with a session. */
-export const signedInAnswer = tokensAnswer.extend({ user: userSchema });
+export const signedInAnswer = tokenFields.extend({ user: userSchema }).meta({ id: 'SignedIn' });
 
-const challengeAnswer = z.object({
-  two_factor_required: z.literal(true),
-  challenge_token: z.string().describe('For `verify-2fa` or `verify-backup-code`'),
-  expires_in: z.int().describe('Seconds that the challenge has left'),
-  methods: z.array(z.enum(['totp', 'backup_code'])),
-});
+const challengeAnswer = z
+  .object({
+    two_factor_required: z.literal(true),
+    challenge_token: challengeTokenSchema.describe('For `verify-2fa` or `verify-backup-code`'),
+    expires_in: z
+      .int()
+      .describe('Seconds that the challenge has left')
+      .meta({ examples: [600] }),
+    methods: z.array(z.enum(['totp', 'backup_code'])).meta({ examples: [['totp', 'backup_code']] }),
+  })
+  .meta({ id: 'SecondFactorChallenge' });
 
 /** Of a first factor: a session, or the question for the second one. */
 export const signInAnswer = z.union([signedInAnswer, challengeAnswer]);

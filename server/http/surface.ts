@@ -11,6 +11,8 @@ export type ErrorShape = 'problem' | 'oauth';
 export interface Surface {
   path: string;
   tag: string;
+  /** What the tag stands for: who signs in here, and how. */
+  description: string;
   kind: SurfaceKind;
   routes: Route[];
   /** `problem` unless it says otherwise. */

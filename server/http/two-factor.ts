@@ -10,7 +10,7 @@ import { beginSetUp, confirmSetUp } from '../use-cases/set-up-second-factor.ts';
 import { route, type Route } from './route.ts';
 import {
   backupCodeSchema,
-  messageSchema,
+  messageOf,
   oneTimeCodeSchema,
   passwordSchema,
   totpCodeSchema,
@@ -24,6 +24,28 @@ export function twoFactorRoutes(kind: TokenKindName, prefix: '' | '/auth'): Rout
   return [...setUpRoutes(prefix), disableRoute(kind, prefix), ...backupCodeRoutes(kind, prefix)];
 }
 
+const EXAMPLE_SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXPJBSW';
+
+const backupCodesSchema = z.array(z.string()).meta({ examples: [['K7PM2XQ9', 'R4TB8WZ1']] });
+
+/** What an authenticator app is set up with. */
+const setUpAnswer = z.object({
+  secret: z
+    .string()
+    .describe('Base32, for apps that cannot read the QR code')
+    .meta({ examples: [EXAMPLE_SECRET] }),
+  otpauth_url: z.string().meta({
+    examples: [
+      `otpauth://totp/Medallion:rider%40example.com?secret=${EXAMPLE_SECRET}&issuer=Medallion`,
+    ],
+  }),
+  qr_code_url: z
+    .string()
+    .describe('The otpauth URL as a PNG, in a data URL')
+    .meta({ examples: ['data:image/png;base64,iVBORw0KGgo='] }),
+  backup_codes: backupCodesSchema.describe('Shown once; they work when it is confirmed'),
+});
+
 function setUpRoutes(prefix: string): Route[] {
   return [
     route({
@@ -32,12 +54,7 @@ function setUpRoutes(prefix: string): Route[] {
       summary: 'Begin to set up the second factor; nothing changes until it is confirmed',
       auth: 'bearer',
       limit: 'login',
-      answer: z.object({
-        secret: z.string().describe('Base32, for apps that cannot read the QR code'),
-        otpauth_url: z.string(),
-        qr_code_url: z.string().describe('The otpauth URL as a PNG, in a data URL'),
-        backup_codes: z.array(z.string()).describe('Shown once; they work when it is confirmed'),
-      }),
+      answer: setUpAnswer,
       errors: ['two_factor_enabled'],
       handle: async (ctx, { principal }) => {
         const { secret, otpauthUrl, backupCodes } = await beginSetUp(ctx, principal);
@@ -56,7 +73,7 @@ function setUpRoutes(prefix: string): Route[] {
       auth: 'bearer',
       limit: 'login',
       body: z.strictObject({ code: totpCodeSchema }),
-      answer: messageSchema,
+      answer: messageOf('Two-factor sign-in is on'),
       errors: ['two_factor_enabled', 'two_factor_not_enabled', 'invalid_two_factor_code', 'busy'],
       handle: async (ctx, { principal, body, client }) => {
         await confirmSetUp(ctx, { principal, code: body.code, client });
@@ -103,7 +120,7 @@ function disableRoute(kind: TokenKindName, prefix: string): Route {
     auth: 'bearer',
     limit: 'login',
     body: bodyWithCode,
-    answer: messageSchema,
+    answer: messageOf('Two-factor sign-in is off'),
     errors: [...errors, 'two_factor_not_enabled', 'invalid_two_factor_code'],
     handle: async (ctx, { principal, body, client }) => {
       await disableSecondFactor(ctx, {
@@ -125,7 +142,7 @@ function backupCodeRoutes(kind: TokenKindName, prefix: string): Route[] {
       path: `${prefix}/backup-codes`,
       summary: 'How many backup codes are left',
       auth: 'bearer',
-      answer: z.object({ remaining: z.int() }),
+      answer: z.object({ remaining: z.int().meta({ examples: [9] }) }),
       errors: [],
       handle: async (ctx, { principal }) => ({
         remaining: await countBackupCodes(ctx.db, principal.userId),
@@ -138,7 +155,7 @@ function backupCodeRoutes(kind: TokenKindName, prefix: string): Route[] {
       auth: 'bearer',
       limit: 'login',
       body,
-      answer: z.object({ backup_codes: z.array(z.string()) }),
+      answer: z.object({ backup_codes: backupCodesSchema }),
       errors: [...errors, 'two_factor_not_enabled'],
       handle: async (ctx, { principal, body, client }) => ({
         backup_codes: await regenerateBackupCodes(ctx, { principal, proof: proofOf(body), client }),
