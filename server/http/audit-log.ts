@@ -3,7 +3,7 @@ import { AUDIT_EVENTS, type AuditEventType } from '../audit.ts';
 import { listEvents, type AuditFilters, type AuditListItem } from '../queries/audit-log.ts';
 import { nextCursorSchema, pageQuerySchema, toPage } from './pagination.ts';
 import { route } from './route.ts';
-import { sessionIdSchema } from './schemas.ts';
+import { sessionIdAnswer } from './schemas.ts';
 
 const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
 const EVENT_TYPES = Object.keys(AUDIT_EVENTS) as [AuditEventType, ...AuditEventType[]];
@@ -13,7 +13,7 @@ const eventFields = z.object({
   event_type: z.string().meta({ examples: ['login_succeeded'] }),
   severity: z.enum(SEVERITIES),
   created_at: z.iso.datetime(),
-  session_id: sessionIdSchema.nullable(),
+  session_id: sessionIdAnswer.nullable(),
   ip: z
     .string()
     .nullable()

@@ -90,10 +90,15 @@ export const passwordSchema = z
   .max(1024)
   .meta({ examples: ['Correct-Horse-7-Battery'] });
 
+const EXAMPLE_SESSION_ID = 'tJ5rXb0mSNqv3y8cWd7k1A';
+
 export const sessionIdSchema = z
   .string()
   .regex(/^[\w-]{22}$/)
-  .meta({ examples: ['tJ5rXb0mSNqv3y8cWd7k1A'] });
+  .meta({ examples: [EXAMPLE_SESSION_ID] });
+
+/** In answers, where it is opaque. */
+export const sessionIdAnswer = z.string().meta({ examples: [EXAMPLE_SESSION_ID] });
 
 const messageSchema = z
   .object({ message: z.string().describe('For people') })

@@ -12,6 +12,7 @@ import { route, type Route } from './route.ts';
 import {
   messageOf,
   refreshTokenSchema,
+  sessionIdAnswer,
   sessionIdSchema,
   toUserAnswer,
   userSchema,
@@ -19,7 +20,7 @@ import {
 
 const sessionSchema = z
   .object({
-    id: sessionIdSchema,
+    id: sessionIdAnswer,
     kind: z.enum(['cookie', 'phone', 'account']),
     role: z.enum(ROLES),
     device_name: z

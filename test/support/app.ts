@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp, type App, type Overrides } from '../../server/app.ts';
 import { loadSettings } from '../../server/config.ts';
+import { exempt, watchAnswers } from './api/watch-answers.ts';
 import { databaseUrl, required } from './database.ts';
 import { recordEnvironment, recordOutbox } from './secret-record.ts';
 import { atEnd } from './teardown.ts';
@@ -75,7 +76,9 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
     passwordCost: TEST_COST,
     ...overrides,
+    extensions: (overrides.extensions ?? []).map(exempt),
   });
+  watchAnswers(app.server);
   atEnd(() => app.close());
   recordOutbox(app.context.outbox);
   await new Promise<void>((resolve) => app.server.listen(0, '127.0.0.1', resolve));

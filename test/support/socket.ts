@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
+import { checkAnswer } from './api/watch-answers.ts';
 import { atEnd } from './teardown.ts';
 
 export type Frame = { type: string } & Record<string, unknown>;
@@ -85,10 +86,8 @@ export async function refused(
     once(ws, 'open').then(() => assert.fail('the handshake was accepted')),
   ]);
   const response = answer[1] as IncomingMessage;
-  const chunks = await response.toArray();
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    body: JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as Refusal['body'],
-  };
+  const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
+  const { statusCode: status = 0, headers } = response;
+  checkAnswer({ method: 'GET', url: '/ws', status, headers, body });
+  return { status, headers, body: JSON.parse(body) as Refusal['body'] };
 }
