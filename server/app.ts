@@ -8,6 +8,7 @@ import type { Extension, Medallion } from './extension.ts';
 import { getCurrentUser, requireRole, verifyJwt } from './http/authenticate.ts';
 import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
+import { requireRecentSignIn } from './http/require-recent-sign-in.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { Connections } from './realtime/connections.ts';
 import { HandshakeLimits } from './realtime/handshake-limits.ts';
@@ -187,6 +188,7 @@ async function runExtensions(
     getCurrentUser,
     requireRole,
     requirePermission: (permission) => requirePermission(context, permission),
+    requireRecentSignIn: (maxAgeSeconds) => requireRecentSignIn(context, maxAgeSeconds),
     addRolePermission: (role, permission) => {
       context.permissions.add(role, permission);
     },

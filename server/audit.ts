@@ -13,6 +13,7 @@ export const AUDIT_EVENTS = {
   login_failed: 'warning',
   login_refused: 'warning',
   account_locked: 'error',
+  one_time_code_failed: 'warning',
   phone_number_locked: 'error',
   new_device_login: 'warning',
   role_added: 'info',

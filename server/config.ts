@@ -161,6 +161,7 @@ function toLimits(env: Environment) {
       requiresUppercase: env.PASSWORD_REQUIRE_UPPERCASE,
       requiresDigit: env.PASSWORD_REQUIRE_DIGIT,
       requiresSpecial: env.PASSWORD_REQUIRE_SPECIAL,
+      barredWords: env.PASSWORD_BARRED_WORDS,
     },
     maxSessions: {
       rider: env.MAX_SESSIONS_RIDER,

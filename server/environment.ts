@@ -37,6 +37,12 @@ const link = z
   .url('must be an address')
   .refine((text) => !text.includes('#'), 'must have no #: the token is put behind one');
 
+/** Shorter words are in too many good passwords. */
+const barredWord = z
+  .string()
+  .min(4, 'must be words of 4 to 64 characters')
+  .max(64, 'must be words of 4 to 64 characters');
+
 const secret = z
   .string()
   .min(32, 'must have at least 32 characters; openssl rand -base64 32 makes one');
@@ -95,6 +101,7 @@ export const environmentSchema = z.object({
   PASSWORD_REQUIRE_UPPERCASE: z.stringbool().default(true),
   PASSWORD_REQUIRE_DIGIT: z.stringbool().default(true),
   PASSWORD_REQUIRE_SPECIAL: z.stringbool().default(true),
+  PASSWORD_BARRED_WORDS: list.pipe(z.array(barredWord)).default([]),
   PASSWORD_HASH_CONCURRENCY: count.max(64).optional(),
 
   TOTP_ISSUER_NAME: z
@@ -274,5 +281,13 @@ export const RULES: Rule[] = [
 
 /** A human-made key is guessed offline from a single token (RFC 8725 §3.5). */
 function looksMadeUp(text = ''): boolean {
-  return new Set(text).size < 10 ? text !== '' : /change|example|secret|passw|default/i.test(text);
+  if (text === '') return false;
+  const telltale = /\s|change|example|secret|passw|default/i;
+  return new Set(text).size < 10 || telltale.test(text) || isMostlyWords(text);
+}
+
+/** Of a million random keys in base64 (openssl rand -base64 32) five look like it, in hex none. */
+function isMostlyWords(text: string): boolean {
+  const words = text.match(/[A-Z]?[a-z]{4,}|[A-Z]{5,}/g) ?? [];
+  return words.join('').length > 0.7 * text.length;
 }

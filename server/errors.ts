@@ -25,6 +25,7 @@ export const ERRORS = {
   two_factor_required: { status: 401, sentence: 'A second factor is required' },
   invalid_challenge: { status: 401, sentence: 'Invalid or expired challenge' },
   invalid_two_factor_code: { status: 401, sentence: 'Invalid code' },
+  insufficient_user_authentication: { status: 401, sentence: 'Sign in again to do this' },
   insufficient_permissions: { status: 403, sentence: 'Insufficient permissions' },
   role_not_allowed: { status: 403, sentence: 'This role cannot be taken by signing in' },
   account_disabled: { status: 403, sentence: 'This account is disabled' },
@@ -81,6 +82,8 @@ export interface AppErrorOptions {
   /** Sent as `Retry-After` (RFC 9110 §10.2.3). */
   retryAfterSeconds?: number;
   issues?: InputIssue[];
+  /** How long ago the person may have signed in (RFC 9470 §3). */
+  maxAgeSeconds?: number;
   /** Headers that the answer must carry beside those that its status brings along. */
   headers?: Record<string, string>;
   cause?: unknown;
@@ -92,6 +95,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly retryAfterSeconds: number | undefined;
+  readonly maxAgeSeconds: number | undefined;
   readonly issues: InputIssue[] | undefined;
   readonly headers: Record<string, string>;
 
@@ -100,6 +104,7 @@ export class AppError extends Error {
     this.code = code;
     this.status = options.status ?? ERRORS[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
+    this.maxAgeSeconds = options.maxAgeSeconds;
     this.issues = options.issues;
     this.headers = options.headers ?? {};
   }
@@ -118,7 +123,7 @@ export function toProblem(error: AppError, requestId: string) {
   };
 }
 
-/** The headers that go with an error: RFC 9110 §10.2.3, for tokens RFC 6750 §3, for API clients RFC 7617 §2. */
+/** The headers that go with an error: RFC 9110 §10.2.3, for tokens RFC 6750 §3 and RFC 9470 §3, for API clients RFC 7617 §2. */
 export function errorHeaders(error: AppError): Record<string, string> {
   const headers: Record<string, string> = {
     ...error.headers,
@@ -128,11 +133,17 @@ export function errorHeaders(error: AppError): Record<string, string> {
     headers['Retry-After'] = String(error.retryAfterSeconds);
   }
   if (error.status !== 401) return headers;
-  const isTokenFault = error.code === 'invalid_token' || error.code === 'token_revoked';
-  const fault = `, error="invalid_token", error_description="${error.message}"`;
   const basic = error.code === 'invalid_client' ? ', Basic realm="medallion", charset="UTF-8"' : '';
-  const bearer = `Bearer realm="medallion"${isTokenFault ? fault : ''}`;
+  const bearer = `Bearer realm="medallion"${bearerFault(error)}`;
   return { ...headers, 'WWW-Authenticate': bearer + basic };
+}
+
+/** What is wrong with the token that was sent, or with the sign-in behind it: RFC 6750 §3.1, RFC 9470 §3. */
+function bearerFault({ code, message, maxAgeSeconds }: AppError): string {
+  const describe = (fault: string) => `, error="${fault}", error_description="${message}"`;
+  if (code === 'invalid_token' || code === 'token_revoked') return describe('invalid_token');
+  if (code !== 'insufficient_user_authentication') return '';
+  return describe(code) + (maxAgeSeconds === undefined ? '' : `, max_age="${maxAgeSeconds}"`);
 }
 
 /** The refusal of a locked number, in the words that clients know. */

@@ -23,6 +23,11 @@ export interface Medallion {
   requireRole: (...roles: Role[]) => RequestHandler;
   /** Middleware: lets sessions through whose role has the permission; behind `verifyJwt`. */
   requirePermission: (permission: string) => RequestHandler;
+  /**
+   * Middleware: lets sessions through that were opened within so many seconds, for what a stolen token must not do;
+   * behind `verifyJwt`.
+   */
+  requireRecentSignIn: (maxAgeSeconds: number) => RequestHandler;
   /** Lets a role do something, of ours (`users:read`) or of the team's own (`rides:refund`). */
   addRolePermission: (role: Role, permission: string) => void;
 }

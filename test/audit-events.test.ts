@@ -83,6 +83,12 @@ const PROVOKE: Record<Exclude<AuditEventType, 'user_imported'>, Provoke> = {
     await mark(post('/api/auth/login', { email, password: WRONG_PASSWORD })).expect(401);
     return { userId: person.userId, sessionId: null };
   },
+  one_time_code_failed: async ({ person, mark }) => {
+    const { phoneNumber } = person;
+    const code = await sendCode(app, phoneNumber);
+    await mark(verifyCode(phoneNumber, wrongCode(code))).expect(401);
+    return { userId: person.userId, sessionId: null };
+  },
   phone_number_locked: async ({ person, mark }) => {
     const { phoneNumber } = person;
     const code = await sendCode(app, phoneNumber);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ConfigError } from '../server/config.ts';
@@ -141,6 +142,8 @@ describe('production', () => {
       'a'.repeat(64),
       'abcabcabcabcabcabcabcabcabcabcabc',
       'MyPassword1MyPassword1MyPassword1',
+      'correct-horse-battery-staple-again-now',
+      'My dog ate 7 of the taxis in Lyon, 2021!',
     ]) {
       for (const name of [
         'JWT_SECRET_KEY',
@@ -152,6 +155,15 @@ describe('production', () => {
         assert.deepEqual(refusedFor({ ...PRODUCTION, [name]: secret }), [name]);
       }
       assert.deepEqual(refusedFor({ ...SECRETS, JWT_SECRET_KEY: secret }), []);
+    }
+  });
+
+  test('takes every secret that a machine made', () => {
+    for (const encoding of ['base64', 'base64url', 'hex'] as const) {
+      for (let count = 0; count < 20; count++) {
+        const secret = createHash('sha256').update(`${count}`).digest(encoding);
+        assert.deepEqual(refusedFor({ ...PRODUCTION, JWT_SECRET_KEY: secret }), [], secret);
+      }
     }
   });
 
@@ -212,6 +224,8 @@ describe('a variable', () => {
     DRAIN_WINDOW_SECONDS: ['-1', '3601', 'long'],
     DATABASE_ENCRYPTION_KEY_PREVIOUS: ['short'],
     TOTP_ISSUER_NAME: ['Rides: fast', 'x'.repeat(65), 'Rides\n'],
+    PASSWORD_MIN_LENGTH: ['7', '65'],
+    PASSWORD_BARRED_WORDS: ['cab', `taxi,${'x'.repeat(65)}`],
     BACKUP_CODES_COUNT: ['0', '21', 'ten'],
     BACKUP_CODE_LENGTH: ['7', '33', '8.5'],
   })) {
@@ -228,9 +242,11 @@ describe('a variable', () => {
       ALLOWED_ORIGINS: ' https://a.example , https://b.example:8443/ ,',
       SELF_SIGNUP_ROLES: 'driver',
       OTP_LIMIT_PER_NUMBER: '7/60',
+      PASSWORD_BARRED_WORDS: 'Rapid Cab, rides',
     });
     assert.deepEqual(config.allowedOrigins, ['https://a.example', 'https://b.example:8443']);
     assert.deepEqual(config.selfSignupRoles, ['driver']);
+    assert.deepEqual(config.passwordPolicy.barredWords, ['Rapid Cab', 'rides']);
     assert.deepEqual(config.otpLimitPerNumber, { points: 7, seconds: 60 });
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import jsonwebtoken from 'jsonwebtoken';
@@ -142,6 +142,22 @@ test('takes no token whose payload is not an object', () => {
   const [, , signature = ''] = signWithOurKey({}).split('.');
   for (const payload of ['', encodePart(null), encodePart('text'), encodePart([1]), '!!!']) {
     assert.equal(decodeToken(keys, `${header}.${payload}.${signature}`, atNow), null);
+  }
+});
+
+test('takes no claims that are not UTF-8, though our own key signed them', () => {
+  const [header = '', payload = ''] = generateAccessToken(keys, subject, life).token.split('.');
+  const text = Buffer.from(payload, 'base64url').toString();
+  const sign = (bytes: Buffer) => {
+    const signed = `${header}.${bytes.toString('base64url')}`;
+    const signature = createHmac('sha256', keys.signing.key).update(signed).digest('base64url');
+    return decodeToken(keys, `${signed}.${signature}`, atNow);
+  };
+  assert.ok(sign(Buffer.from(text)));
+  const swapped = Buffer.from(text, 'utf16le').swap16();
+  const marked = Buffer.from(`\ufeff${text}`, 'utf16le');
+  for (const bytes of [Buffer.from(text, 'utf16le'), swapped, marked]) {
+    assert.equal(sign(bytes), null);
   }
 });
 

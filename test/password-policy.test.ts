@@ -14,12 +14,14 @@ const POLICY = {
   requiresUppercase: true,
   requiresDigit: true,
   requiresSpecial: true,
+  barredWords: [],
 };
 const LENIENT = {
   minLength: 8,
   requiresUppercase: false,
   requiresDigit: false,
   requiresSpecial: false,
+  barredWords: [],
 };
 const NOBODY = { email: null, username: null };
 const TOO_SHORT = 'Use at least 12 characters';
@@ -174,6 +176,27 @@ describe('what is known of its owner', () => {
   });
 });
 
+describe('the words of a team', () => {
+  const policy = { ...POLICY, barredWords: ['Rapid Cab', 'JOSÉ'] };
+  const judge = (password: string) => checkPasswordPolicy(policy, { ...NOBODY, password });
+
+  test('are refused like that of the service', () => {
+    assert.deepEqual(judge('My 7th rapid cab ride'), ['Leave out the word rapid cab']);
+    assert.deepEqual(judge('My 7th jose\u0301 ride'), ['Leave out the word josé']);
+    assert.deepEqual(judge('My 7th Medallion ride'), ['Leave out the word medallion']);
+    assert.deepEqual(judge('My 7th rapid ride'), []);
+  });
+
+  test('are told once each, however often they are listed', () => {
+    const barredWords = ['Medallion', 'rides', 'RIDES'];
+    const candidate = { ...NOBODY, password: 'My 7 medallion rides' };
+    assert.deepEqual(checkPasswordPolicy({ ...POLICY, barredWords }, candidate), [
+      'Leave out the word medallion',
+      'Leave out the word rides',
+    ]);
+  });
+});
+
 describe('for every text', () => {
   const unit = fc.constantFrom('grapheme', 'binary', 'grapheme-ascii' as const);
   const text = fc.oneof(
@@ -186,6 +209,7 @@ describe('for every text', () => {
     requiresUppercase: fc.boolean(),
     requiresDigit: fc.boolean(),
     requiresSpecial: fc.boolean(),
+    barredWords: fc.subarray(['rides', 'Rides', 'medallion']),
   });
   const maybe = fc.option(text);
   const candidate = fc.record({ password: text, email: maybe, username: maybe });

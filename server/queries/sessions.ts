@@ -1,5 +1,5 @@
 import type { Role } from '../config.ts';
-import { select, type Db } from '../store/database.ts';
+import { select, selectOne, type Db } from '../store/database.ts';
 import type { SessionKind } from '../store/sessions.ts';
 
 export interface SessionListItem {
@@ -12,6 +12,16 @@ export interface SessionListItem {
   createdAt: Date;
   lastSeenAt: Date;
   expiresAt: Date;
+}
+
+/** When the person of a session signed in; null where there is no such session. */
+export async function findSignInTime(db: Db, sessionId: string): Promise<Date | null> {
+  const row = await selectOne<{ createdAt: Date }>(
+    db,
+    'SELECT created_at AS "createdAt" FROM sessions WHERE id = :sessionId',
+    { sessionId },
+  );
+  return row?.createdAt ?? null;
 }
 
 interface Page {

@@ -1,4 +1,4 @@
-import { recordAudit, type Client } from '../audit.ts';
+import { recordAudit, type AuditEventType, type Client } from '../audit.ts';
 import type { AppContext } from '../context.ts';
 import { AppError, tooManyAttempts } from '../errors.ts';
 import { inTransaction } from '../store/database.ts';
@@ -77,35 +77,35 @@ async function countFailure(ctx: CheckContext, keys: Keys, input: CheckInput): P
     ctx.ephemeral.renew(keys.failures, GUESS_LIMITS.ttlMs),
     ctx.ephemeral.renew(keys.guesses, GUESS_LIMITS.ttlMs),
   ]);
-  if (failures !== null && failures < MAX_FAILURES) {
+  const isLast = failures === null || failures >= MAX_FAILURES;
+  if (!isLast) {
+    await recordFailure(ctx, input, ['one_time_code_failed']);
     const detail = `Invalid OTP. ${MAX_FAILURES - failures} attempts remaining`;
     return new AppError('invalid_otp', { detail });
   }
   // The lockout outlives both counts, so that three new attempts come after it, and not before.
   await ctx.ephemeral.set(keys.lockout, '1', LOCKOUT_SECONDS * 1000);
   await ctx.ephemeral.delete(keys.code);
-  await recordLockout(ctx, input);
+  await recordFailure(ctx, input, ['one_time_code_failed', 'phone_number_locked']);
   return tooManyAttempts(LOCKOUT_SECONDS);
 }
 
-/** The lockout stands, whether or not PostgreSQL can be told of it now. */
-async function recordLockout(
+/** The failure counts, and the lockout stands, whether or not PostgreSQL can be told of it now. */
+async function recordFailure(
   ctx: CheckContext,
   { phoneNumber, client }: CheckInput,
+  types: AuditEventType[],
 ): Promise<void> {
   try {
     const user = await findUserByPhone(ctx.db, phoneNumber);
     const at = new Date(ctx.clock.now());
-    await inTransaction(ctx.db, (trx) =>
-      recordAudit(ctx, trx, {
-        type: 'phone_number_locked',
-        at,
-        userId: user?.id ?? null,
-        client,
-      }),
-    );
+    await inTransaction(ctx.db, async (trx) => {
+      for (const type of types) {
+        await recordAudit(ctx, trx, { type, at, userId: user?.id ?? null, client });
+      }
+    });
   } catch (error) {
-    ctx.log.warn({ err: error }, 'the lockout of a number is not on record');
+    ctx.log.warn({ err: error }, 'a wrong one-time code is not on record');
   }
 }
 

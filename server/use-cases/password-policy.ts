@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { normalizePassword } from '../crypto/password-hash.ts';
 import { AppError } from '../errors.ts';
 
-/** Words that a guesser tries first here. */
+/** Words that a guesser tries first, whoever runs the service; each team adds its own. */
 export const CONTEXT_WORDS = ['medallion'];
 
 const MAX_LENGTH = 128;
@@ -31,7 +31,7 @@ type Policy = Config['passwordPolicy'];
 /** Every reason why the password cannot be used, a sentence each; none when it can. */
 export function checkPasswordPolicy(policy: Policy, candidate: Candidate): string[] {
   const password = normalizePassword(candidate.password);
-  return [...checkForm(policy, password), ...checkContent(password, candidate)];
+  return [...checkForm(policy, password), ...checkContent(policy, password, candidate)];
 }
 
 /**
@@ -63,7 +63,11 @@ function checkForm(policy: Policy, password: string): string[] {
   return faults.filter(([isBroken]) => isBroken).map(([, sentence]) => sentence);
 }
 
-function checkContent(password: string, { email, username }: Candidate): string[] {
+function checkContent(
+  { barredWords }: Policy,
+  password: string,
+  { email, username }: Candidate,
+): string[] {
   const folded = fold(password);
   const contains = (word: string): boolean => word !== '' && folded.includes(fold(word));
   const address = email ?? '';
@@ -75,12 +79,17 @@ function checkContent(password: string, { email, username }: Candidate): string[
       'Leave out your e-mail address',
     ],
     [isWord(username ?? '') && contains(username ?? ''), 'Leave out your username'],
-    ...CONTEXT_WORDS.map((word): [boolean, string] => [
+    ...listContextWords(barredWords).map((word): [boolean, string] => [
       contains(word),
       `Leave out the word ${word}`,
     ]),
   ];
   return faults.filter(([isBroken]) => isBroken).map(([, sentence]) => sentence);
+}
+
+/** Each once, whatever its case. */
+function listContextWords(barredWords: string[]): string[] {
+  return [...new Set([...CONTEXT_WORDS, ...barredWords].map(fold))];
 }
 
 /** Whether the folded password is a common one, as it is or padded and respelled: `P@ssw0rd1234!`. */
