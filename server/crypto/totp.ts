@@ -4,7 +4,7 @@ import speakeasy from 'speakeasy';
 const SECRET_BYTES = 32;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const DIGITS = 6;
-const STEP_SECONDS = 30;
+export const STEP_SECONDS = 30;
 /** Neighbours that are accepted: a clock that is off, a slow hand (RFC 6238 §5.2: one at most). */
 const NEAR_STEPS = [-1, 0, 1];
 

@@ -23,7 +23,7 @@ export type SecondFactorContext = Pick<
 
 /** Of one method, before it is locked for a quarter of an hour. */
 export const MAX_FAILURES = 5;
-const LOCKOUT_SECONDS = 15 * 60;
+export const LOCKOUT_SECONDS = 15 * 60;
 
 /** A code of an authenticator app, or one of those that were written down. */
 export interface SecondFactor {

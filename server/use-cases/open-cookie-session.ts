@@ -7,7 +7,7 @@ import { chooseSessionRole } from './choose-session-role.ts';
 import { signIn, type OpenSessionContext } from './open-session.ts';
 import { isChallenge } from './second-factor-challenge.ts';
 
-const IDLE_MS = 24 * 60 * 60 * 1000;
+export const COOKIE_IDLE_MS = 24 * 60 * 60 * 1000;
 /** From the sign-in on, however often the session is used. */
 export const COOKIE_LIFE_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -29,7 +29,7 @@ interface CookieSignIn {
 
 /** When a session is over that is used now. */
 export function cookieExpiry({ signedInAt, now }: { signedInAt: Date; now: Date }): Date {
-  return new Date(Math.min(now.getTime() + IDLE_MS, signedInAt.getTime() + COOKIE_LIFE_MS));
+  return new Date(Math.min(now.getTime() + COOKIE_IDLE_MS, signedInAt.getTime() + COOKIE_LIFE_MS));
 }
 
 /**

@@ -5,7 +5,7 @@ import { keyedHash } from '../crypto/keyed-hash.ts';
 import { generateOpaqueToken } from '../crypto/opaque-token.ts';
 import { AppError } from '../errors.ts';
 
-const CHALLENGE_SECONDS = 10 * 60;
+export const CHALLENGE_SECONDS = 10 * 60;
 
 const common = {
   userId: z.int(),

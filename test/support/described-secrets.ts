@@ -37,6 +37,18 @@ export function kindsOf({ paths, components }: ApiDescription): SecretKind[] {
   return [...kinds];
 }
 
+/** The routes that, by the description of the API, give a token or a cookie: `post /auth/token`. */
+export function signInRoutes({ paths, components }: ApiDescription): string[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(
+        ([, { responses }]) =>
+          path.endsWith('/login') || fieldsOf(responses, components).includes('access_token'),
+      )
+      .map(([method]) => `${method} ${path}`),
+  );
+}
+
 /** Fields of an API that hold a secret by their names, and which no kind of secret knows. */
 export function unknownFields({ paths, components }: ApiDescription): string[] {
   const known = [...Object.keys(FIELDS), ...HARMLESS_FIELDS];
