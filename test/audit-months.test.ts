@@ -165,6 +165,17 @@ describe('a month that has no part', () => {
     const late = await startApp({ clock });
     await late.request.get('/healthz').expect(200);
   });
+
+  test('is made beside events of it that come at the same moment', async () => {
+    for (let year = 2050; year < 2060; year++) {
+      const time = `${year}-06-10T00:00:00Z`;
+      const insertMany = () => Array.from({ length: 8 }, () => insertEvent(time));
+      await Promise.all([...insertMany(), makeMonth(time), ...insertMany()]);
+      const parts = await partsOf(time);
+      assert.deepEqual([...new Set(parts)], [`audit_log_${year}_06`]);
+      assert.equal(parts.length, 16);
+    }
+  });
 });
 
 describe('old months', () => {
