@@ -4,7 +4,7 @@ import { generateBackupCode } from '../server/crypto/backup-code.ts';
 import { generateTotpSecret } from '../server/crypto/totp.ts';
 import { accessOf, register, tryLogIn } from './support/accounts.ts';
 import { startApp } from './support/app.ts';
-import { propertiesOf, type ApiDescription } from './support/described-secrets.ts';
+import { fieldsOf, type ApiDescription } from './support/described-secrets.ts';
 import { newResetToken, NEW_PASSWORD, reset } from './support/recovery.ts';
 import { FrozenClock } from './support/rotation.ts';
 import { challengeOf, FEW_CODES, makeAccount, protect, verify } from './support/two-factor.ts';
@@ -13,7 +13,8 @@ const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 const clock = new FrozenClock();
 const app = await startApp({ clock, env: FEW_CODES });
-const { paths } = (await app.request.get('/openapi.json').expect(200)).body as ApiDescription;
+const { paths, components } = (await app.request.get('/openapi.json').expect(200))
+  .body as ApiDescription;
 
 test('a password of ten years ago signs in, and nobody asks for another', async () => {
   const account = await register(app);
@@ -52,14 +53,14 @@ describe('by the description of the API', () => {
 
   test('no request and no answer has a hint or a secret question', () => {
     const telling = /(^|_)(hint|question|answer|reminder|maiden|birth)/;
-    const found = propertiesOf(paths).filter((name) => telling.test(name));
+    const found = fieldsOf(paths, components).filter((name) => telling.test(name));
     assert.deepEqual([...new Set(found)], HARMLESS);
   });
 
   test('no request of staff has a field for a password', () => {
     const staff = Object.entries(paths).filter(([path]) => path.startsWith('/api/admin'));
     const fields = staff.flatMap(([, methods]) =>
-      Object.values(methods).flatMap(({ requestBody }) => propertiesOf(requestBody)),
+      Object.values(methods).flatMap(({ requestBody }) => fieldsOf(requestBody, components)),
     );
     assert.ok(fields.includes('roles'));
     const found = fields.filter((name) => name.includes('password'));
@@ -69,7 +70,7 @@ describe('by the description of the API', () => {
   test('no request changes an address or a number', () => {
     const changed = Object.entries(paths).flatMap(([path, methods]) =>
       ['patch', 'put'].flatMap((method) =>
-        propertiesOf(methods[method]?.requestBody)
+        fieldsOf(methods[method]?.requestBody, components)
           .filter((name) => /email|phone/.test(name))
           .map((name) => `${method} ${path} ${name}`),
       ),
