@@ -14,7 +14,7 @@ const LAYERS = {
 
 /** Files at the root of server/ that every layer may import. */
 const SHARED =
-  '^server/(environment|errors|audit|context|log|metrics|config|clock|client-address|origins|refuse-socket|rate-limits|permissions|api-clients|json-schema)\\.ts$';
+  '^server/(environment|errors|audit|context|log|metrics|config|clock|client-address|origins|refuse-socket|rate-limits|permissions|api-clients|json-schema|package-version)\\.ts$';
 
 /** Libraries that belong to one place, so that they can be replaced there. */
 const OWNERS = {

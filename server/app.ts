@@ -10,6 +10,7 @@ import { requirePermission } from './http/authenticate-staff.ts';
 import { refuseBrokenRequest } from './http/broken-request.ts';
 import { requireRecentSignIn } from './http/require-recent-sign-in.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
+import { describeSocket } from './realtime/asyncapi.ts';
 import { Connections } from './realtime/connections.ts';
 import { HandshakeLimits } from './realtime/handshake-limits.ts';
 import { PlaceKeeper } from './realtime/place-keeper.ts';
@@ -140,7 +141,9 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
   const stopPresence = keepPresence(context, connections);
   const places = new PlaceKeeper(context, connections);
   const limits = new HandshakeLimits(context);
-  const server = createServer(SERVER_OPTIONS, createHttpApp(context, routers));
+  const describe = () => describeSocket(messages, context.config);
+  const app = createHttpApp(context, { routers, describeSocket: describe });
+  const server = createServer(SERVER_OPTIONS, app);
   const closeServer = prepareClose(server);
   server.on('clientError', refuseBrokenRequest);
   server.on('upgrade', createGateway({ ctx: context, connections, limits, places, messages }));

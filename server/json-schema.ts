@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** JSON Schema, draft 2020-12. */
+/** JSON Schema. */
 export type JsonSchema = Record<string, unknown>;
 
 /** Which side of a schema: what is sent, before its transforms, or what is answered. */
@@ -11,14 +11,23 @@ const COMPONENTS = '#/components/schemas/';
 /** The schemas of a description as JSON: one that has an id is kept once, as a component, and referred to. */
 export class PublishedSchemas {
   readonly components: Record<string, JsonSchema> = {};
+  readonly #draft: 'draft-2020-12' | 'draft-7';
+
+  constructor(draft: 'draft-2020-12' | 'draft-7' = 'draft-2020-12') {
+    this.#draft = draft;
+  }
 
   add(schema: z.ZodType, io: Direction): JsonSchema {
     // In a wrapper, because the outermost schema is never a reference.
-    const { properties = {}, $defs = {} } = z.toJSONSchema(z.object({ schema }), {
+    const whole = z.toJSONSchema(z.object({ schema }), {
       io,
+      target: this.#draft,
       unrepresentable: 'any',
     });
-    for (const [id, each] of Object.entries($defs)) this.components[id] = tidy(each, io);
+    const { properties = {}, $defs, definitions } = whole;
+    for (const [id, each] of Object.entries($defs ?? definitions ?? {})) {
+      this.components[id] = tidy(each, io);
+    }
     return tidy(properties.schema, io);
   }
 
@@ -67,7 +76,7 @@ function tidy(value: unknown, io: Direction): JsonSchema {
 }
 
 function tidyPart(value: unknown, io: Direction): unknown {
-  if (typeof value === 'string') return value.replace(/^#\/\$defs\//, COMPONENTS);
+  if (typeof value === 'string') return value.replace(/^#\/(\$defs|definitions)\//, COMPONENTS);
   if (Array.isArray(value)) return value.map((each) => tidyPart(each, io));
   return typeof value === 'object' && value !== null ? tidy(value, io) : value;
 }

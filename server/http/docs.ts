@@ -7,6 +7,7 @@ import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
 
 const OPENAPI_PATH = '/openapi.json';
+const ASYNCAPI_PATH = '/asyncapi.json';
 
 /** Those of the library's files that the page in `public/docs/` is made of. */
 const PAGE_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
@@ -43,16 +44,31 @@ export const docsEndpoints: Endpoint[] = [
     },
     errors: [],
   },
+  {
+    path: ASYNCAPI_PATH,
+    tag: 'Sockets',
+    summary: 'The description of the live socket: its frames in both directions, its close codes',
+    answers: {
+      200: {
+        description: 'AsyncAPI 3',
+        content: {
+          'application/json': z.looseObject({ asyncapi: z.string().meta({ examples: ['3.0.0'] }) }),
+        },
+      },
+    },
+    errors: [],
+  },
 ];
 
-/** The description, and what the page at `/docs` needs that it is tried out on. */
-export function docsRouter(api: DescribedApi): Router {
+/** The descriptions, and what the page at `/docs` needs that it is tried out on. */
+export function docsRouter(api: DescribedApi, describeSocket: () => object): Router {
   const router = Router();
-  router.all([OPENAPI_PATH, '/docs', '/docs/*file'], getOnly);
+  router.all([OPENAPI_PATH, ASYNCAPI_PATH, '/docs', '/docs/*file'], getOnly);
   router.get(
     OPENAPI_PATH,
     describedBy(OPENAPI_PATH, () => describeApi(api)),
   );
+  router.get(ASYNCAPI_PATH, describedBy(ASYNCAPI_PATH, describeSocket));
   router.use('/docs', setPagePolicy);
   for (const name of PAGE_FILES) {
     const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { PublishedSchemas } from '../json-schema.ts';
+import { packageVersion } from '../package-version.ts';
 import { ENDPOINT_TAGS, type Endpoint } from './endpoint.ts';
 import { oauthErrorSchema } from './oauth-error.ts';
 import { errorExamples, unexpectedResponses } from './openapi-errors.ts';
@@ -14,8 +14,6 @@ export interface DescribedApi {
   surfaces: readonly Surface[];
   endpoints: readonly Endpoint[];
 }
-
-const PACKAGE = new URL('../../package.json', import.meta.url);
 
 const DESCRIPTION = `Sign-in and live sockets. When a session ends, everything it held is dead at once.
 
@@ -97,8 +95,4 @@ function describePaths(schemas: PublishedSchemas, { surfaces, endpoints }: Descr
   }
   for (const each of endpoints) paths[each.path] = { get: describeEndpoint(schemas, each) };
   return paths;
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }).version;
 }

@@ -19,6 +19,13 @@ export interface ExtraRouter {
   router: Router;
 }
 
+/** What is served beside our own surfaces. */
+interface Beside {
+  routers: readonly ExtraRouter[];
+  /** Makes the description of what is said on the live sockets. */
+  describeSocket: () => object;
+}
+
 /** For origins that `checkOrigin` let through. */
 const CORS = {
   origin: true,
@@ -36,7 +43,7 @@ const CORS = {
 const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
 
 /** The HTTP application: every surface and its place, in the order in which they are asked; the busiest first. */
-export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): Express {
+export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Beside): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', ctx.config.trustedProxyHops);
@@ -54,8 +61,8 @@ export function createHttpApp(ctx: AppContext, extras: readonly ExtraRouter[]): 
   app.use(operationsRouter(ctx));
   app.use(jsonWebKeysRouter(ctx));
   app.use(oauthMetadataRouter(ctx));
-  app.use(docsRouter(api));
-  for (const { path, router } of extras) app.use(path, router);
+  app.use(docsRouter(api, describeSocket));
+  for (const { path, router } of routers) app.use(path, router);
   app.all('/ws', getOnly);
   app.get('/ws', () => {
     throw new AppError('upgrade_required', { headers: { Upgrade: 'websocket' } });

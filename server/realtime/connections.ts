@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts';
 import { Expiries } from './expiries.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { inChunks } from './in-chunks.ts';
-import { expiringFrame } from './server-frames.ts';
+import { expiringFrame, type FrameOf } from './server-frames.ts';
 
 /** Sockets of a node without a lease are closed after this, if it has none then. */
 const HOLD_MS = 300;
@@ -167,7 +167,7 @@ export class Connections {
         ? this.#byUser.of(to.user_id)
         : this.list().filter(({ principal }) => principal.role === to.role);
     const served = connections.filter(({ gatedFor, isOpen }) => isOpen && gatedFor === null);
-    const frame = JSON.stringify({ type: 'event', event, data });
+    const frame = JSON.stringify({ type: 'event', event, data } satisfies FrameOf<'event'>);
     // One event after the other, though each may take many turns of the loop.
     this.#delivered = this.#delivered.then(() =>
       inChunks(served, (connection) => {

@@ -3,6 +3,7 @@ import { closeAll } from './closing.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { inChunks } from './in-chunks.ts';
+import type { FrameOf } from './server-frames.ts';
 
 /** A client that connects elsewhere when it was told to has been let in there by the time its old socket is closed. */
 const OVERLAP_MS = 1000;
@@ -35,7 +36,8 @@ export async function drainSockets(
     reconnectAfterMs: Math.floor(Math.random() * (windowMs - overlapMs)),
   }));
   await inChunks(leaves, ({ connection, reconnectAfterMs }) => {
-    connection.send({ type: 'drain', reconnect_after_ms: reconnectAfterMs });
+    const frame: FrameOf<'drain'> = { type: 'drain', reconnect_after_ms: reconnectAfterMs };
+    connection.send(frame);
   });
   if (!isHurried && windowMs > 0) {
     await closeInTurn({ clock, connections }, { leaves, lateMs: overlapMs });

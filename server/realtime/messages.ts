@@ -2,13 +2,18 @@ import { z } from 'zod';
 import type { AppContext } from '../context.ts';
 import { toAppError } from '../errors.ts';
 import type { Connection, ServerFrame } from './connection.ts';
+import { errorFrame, refSchema as ref, type FrameOf } from './server-frames.ts';
 
-/** What a client may name a frame by, to find its answer. */
-const ref = z.union([z.string().max(128), z.number()]).optional();
+/** Of a frame that we send: its `type` and its fields. */
+export type AnswerSchema = z.ZodObject<{ type: z.ZodLiteral<string> }>;
 
 export interface MessageDefinition<Shape extends z.ZodRawShape> {
   /** The frame's own fields, beside `type` and `ref`; others are refused. */
   fields: Shape;
+  /** What the frame is for, in the published description. */
+  summary?: string;
+  /** What it is answered with, in the published description. */
+  answer?: AnswerSchema;
   /** Whether a client that is slow to read gets the newest answer of this frame alone. */
   isLatestOnly?: boolean;
   /** What the frame does; its answer, if it has one, is sent with the frame's `ref`. May throw an `AppError`. */
@@ -21,6 +26,10 @@ export interface MessageDefinition<Shape extends z.ZodRawShape> {
 export interface FrameHandler {
   fields: z.ZodRawShape;
   isLatestOnly: boolean;
+  summary: string | undefined;
+  answer: AnswerSchema | undefined;
+  /** Of a whole frame, as it is published. */
+  schemaOf: (type: string) => z.ZodObject;
   /** Acts on a frame, given as parsed JSON. */
   handle: (
     connection: Connection,
@@ -29,16 +38,18 @@ export interface FrameHandler {
 }
 
 /** One message type: the frame is checked against its fields, then handled. */
-export function defineMessage<Shape extends z.ZodRawShape>({
-  fields,
-  isLatestOnly = false,
-  handle,
-}: MessageDefinition<Shape>): FrameHandler {
+export function defineMessage<Shape extends z.ZodRawShape>(
+  definition: MessageDefinition<Shape>,
+): FrameHandler {
+  const { fields, summary, answer, isLatestOnly = false, handle } = definition;
   const own = z.object(fields);
   const whole = z.strictObject({ ...fields, type: z.string(), ref });
   return {
     fields,
     isLatestOnly,
+    summary,
+    answer,
+    schemaOf: (type) => z.strictObject({ type: z.literal(type), ...fields, ref }),
     handle: (connection, value) =>
       whole.safeParse(value).success
         ? handle(connection, own.parse(value))
@@ -47,12 +58,6 @@ export function defineMessage<Shape extends z.ZodRawShape>({
 }
 
 export type MessageTypes = ReadonlyMap<string, FrameHandler>;
-
-/** Codes of `error` frames, beside those of `errors.ts`. */
-const FRAME_ERRORS = {
-  unknown_type: 'There is no frame of this type',
-  invalid_frame: 'The frame does not have the fields of its type',
-} as const;
 
 /**
  * Acts on one text frame; an `AppError` that its handler throws is answered with its code and sentence. False where it
@@ -101,15 +106,8 @@ async function handle(
     if (status === 500) {
       ctx.log.error({ err: error, connection_id: connection.id }, 'a frame failed');
     }
-    return { type: 'error', code, detail: message };
+    return { type: 'error', code, detail: message } satisfies FrameOf<'error'>;
   }
-}
-
-export function errorFrame(
-  code: keyof typeof FRAME_ERRORS,
-  detail: string = FRAME_ERRORS[code],
-): ServerFrame {
-  return { type: 'error', code, detail };
 }
 
 const referred = z.object({ ref });

@@ -3,7 +3,7 @@ import type { AppContext } from '../context.ts';
 import { verifyAccessToken } from '../use-cases/authenticate-token.ts';
 import type { Connections } from './connections.ts';
 import { defineMessage, type FrameHandler } from './messages.ts';
-import { expiryOf } from './server-frames.ts';
+import { expiryOf, SERVER_FRAMES, type FrameOf } from './server-frames.ts';
 
 export type RefreshContext = Pick<
   AppContext,
@@ -13,7 +13,13 @@ export type RefreshContext = Pick<
 /** The socket lives on by a newer access token of its session. */
 export function refreshMessage(ctx: RefreshContext, connections: Connections): FrameHandler {
   return defineMessage({
-    fields: { access_token: z.string() },
+    summary: 'Live on by a newer access token of the same session',
+    fields: {
+      access_token: z
+        .string()
+        .meta({ examples: ['eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjo0Mn0.c2ln'] }),
+    },
+    answer: SERVER_FRAMES.refreshed,
     handle: async (connection, { access_token }) => {
       const principal = verifyAccessToken(ctx, access_token);
       if (principal.sessionId !== connection.principal.sessionId) {
@@ -27,7 +33,8 @@ export function refreshMessage(ctx: RefreshContext, connections: Connections): F
         return undefined;
       }
       connections.renew(connection, principal);
-      return { type: 'refreshed', expires_at: expiryOf(connection) };
+      const expires_at = expiryOf(connection);
+      return { type: 'refreshed', expires_at } satisfies FrameOf<'refreshed'>;
     },
   });
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { launchServer, type ServerProcess } from '../../scripts/server-process.ts';
+import { exemptFrames } from './api/watch-frames.ts';
 import { eventually } from './live-sockets.ts';
 import { newPhoneNumber, type Tokens } from './phone.ts';
 import { atEnd } from './teardown.ts';
@@ -33,6 +34,7 @@ const EXTENSION = `
 
 /** Writes the module that `EXTENSIONS` names, and gives its path. */
 export function writeExtension(directory: string): string {
+  exemptFrames();
   const file = join(directory, 'extension.ts');
   writeFileSync(file, EXTENSION);
   return file;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
 import { checkAnswer } from './api/watch-answers.ts';
+import { FrameWatch } from './api/watch-frames.ts';
 import { atEnd } from './teardown.ts';
 
 export type Frame = { type: string } & Record<string, unknown>;
@@ -46,7 +47,12 @@ export async function connect(url: string, token: string): Promise<TestSocket & 
 /** Collects a socket's frames from its first byte on. */
 export function listen(ws: WebSocket): TestSocket {
   const frames: Frame[] = [];
-  ws.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString()) as Frame));
+  const watch = new FrameWatch();
+  ws.on('message', (data: Buffer) => {
+    const frame = JSON.parse(data.toString()) as Frame;
+    watch.received(frame);
+    frames.push(frame);
+  });
   const closed = once(ws, 'close').then(([code, reason]) => ({
     code: code as number,
     reason: String(reason),
@@ -63,6 +69,7 @@ export function listen(ws: WebSocket): TestSocket {
     }
   };
   const send = (frame: unknown): void => {
+    watch.sent(frame);
     ws.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   };
   return { ws, frames, next, send, closed };

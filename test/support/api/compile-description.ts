@@ -3,6 +3,8 @@ import standaloneCode from 'ajv/dist/standalone/index.js';
 import addFormats from 'ajv-formats';
 import { describeApi } from '../../../server/http/openapi.ts';
 import { describedApi } from '../../../server/http/surfaces.ts';
+import { describeSocket } from '../../../server/realtime/asyncapi.ts';
+import { createMessages } from '../../../server/realtime/built-in-messages.ts';
 import type { JsonSchema } from '../../../server/json-schema.ts';
 
 /** What one answer may be. */
@@ -20,6 +22,8 @@ export interface DescribedOperation {
 
 export interface Compiled {
   operations: DescribedOperation[];
+  /** The names of the validators of frames, by who sends them and their type. */
+  frames: Record<'client' | 'server', Record<string, string>>;
   /** The source of a CommonJS module with the validators, by name. */
   code: string;
 }
@@ -50,7 +54,12 @@ interface Description {
 export function compileDescription(): Compiled {
   const api = describedApi({ allowsPasswordGrant: true, defaultRegion: undefined });
   const description = close(describeApi(api)) as Description;
-  const ajv = new Ajv2020({ strict: false, validateSchema: false, code: { source: true } });
+  const ajv = new Ajv2020({
+    strict: false,
+    strictNumbers: true,
+    validateSchema: false,
+    code: { source: true },
+  });
   addFormats.default(ajv);
   ajv.addSchema({ $id: 'api', components: { schemas: description.components.schemas } });
   const names = new Map<string, string>();
@@ -73,8 +82,22 @@ export function compileDescription(): Compiled {
       ),
     })),
   );
+  const frames = framesOf(nameOf);
   const ids = Object.fromEntries(Array.from(names.values(), (name) => [name, name]));
-  return { operations, code: standaloneCode.default(ajv, ids) };
+  return { operations, frames, code: standaloneCode.default(ajv, ids) };
+}
+
+/** Frames from clients are described closed, as they are judged; those from the server are closed here. */
+function framesOf(nameOf: Naming['nameOf']): Compiled['frames'] {
+  // Only their handlers, which are never called, need what they are made with.
+  const types = createMessages({} as never, {} as never);
+  const { components } = describeSocket(types, { publicUrl: 'http://localhost' });
+  const frames: Compiled['frames'] = { client: {}, server: {} };
+  for (const [key, { name, payload }] of Object.entries(components.messages)) {
+    const side = key.startsWith('client.') ? 'client' : 'server';
+    frames[side][name] = nameOf(close(payload) as JsonSchema);
+  }
+  return frames;
 }
 
 interface Naming {

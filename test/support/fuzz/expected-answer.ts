@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { ERRORS } from '../../../server/errors.ts';
 import type { MessageTypes } from '../../../server/realtime/messages.ts';
+import { description } from '../api/misfits.ts';
+import { fitsAsSent } from '../api/watch-frames.ts';
 import type { Frame } from '../socket.ts';
 
 const MAX_FRAME_BYTES = 16 * 1024;
@@ -30,8 +32,21 @@ export function expectedFor(types: MessageTypes, text: string): Expected {
     Object.keys(given).every((name) => names.has(name)) &&
     (!Object.hasOwn(given, 'ref') || ref !== undefined) &&
     z.object(handler.fields).safeParse(value).success;
+  assertDescribedAlike(given, { text, isWhole });
   if (!isWhole) return { kind: 'invalid_frame', ref };
   return { kind: given.type === 'ping' ? 'pong' : 'handled', ref };
+}
+
+/** Where zod counts halves of a character, and the published schema characters. */
+const WIDE = /[\u{10000}-\u{10ffff}]|\\ud/iu;
+
+/** The published schema must judge a frame as the server does. */
+function assertDescribedAlike(
+  frame: object,
+  { text, isWhole }: { text: string; isWhole: boolean },
+): void {
+  if (WIDE.test(text)) return;
+  assert.equal(fitsAsSent(description, frame) ?? isWhole, isWhole, text);
 }
 
 function isRef(value: unknown): boolean {
