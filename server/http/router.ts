@@ -1,5 +1,5 @@
 import cors from 'cors';
-import express, { Router, type Express, type RequestHandler } from 'express';
+import express, { Router, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
@@ -41,6 +41,8 @@ const CORS = {
 };
 
 const PUBLIC_DIRECTORY = new URL('../../public/', import.meta.url).pathname;
+/** What `npm run build` makes of `client/src`. */
+const CLIENT_DIRECTORY = new URL('../../client/dist/', import.meta.url).pathname;
 
 /** The HTTP application: every surface and its place, in the order in which they are asked; the busiest first. */
 export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Beside): Express {
@@ -68,6 +70,10 @@ export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Besi
     throw new AppError('upgrade_required', { headers: { Upgrade: 'websocket' } });
   });
   app.all('/', getOnly);
+  app.use(
+    '/client',
+    express.static(CLIENT_DIRECTORY, { index: false, setHeaders: typeDeclarations }),
+  );
   app.use(express.static(PUBLIC_DIRECTORY));
   app.use(() => {
     throw new AppError('not_found');
@@ -94,6 +100,11 @@ const apiHeaders: RequestHandler = (_req, res, next) => {
   for (const [name, value] of Object.entries(API_HEADERS)) res.setHeader(name, value);
   next();
 };
+
+/** Their file name ends as that of a video format does. */
+function typeDeclarations(res: Response, path: string): void {
+  if (path.endsWith('.d.ts')) res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+}
 
 /** A foreign page gets nothing, not even a simple request through; one of ours may read the answer. */
 function checkOrigin({ config }: AppContext): RequestHandler {
