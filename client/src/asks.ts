@@ -22,12 +22,12 @@ export class Asks {
   ask(frame: Frame, { send, timeoutMs }: AskOptions): Promise<Frame> {
     const ref = `ask-${(this.#lastRef += 1)}`;
     return new Promise((resolve, reject) => {
+      send({ ...frame, ref });
       const cancel = this.#timing.after(timeoutMs, () => {
         this.#pending.delete(ref);
         reject(clientError('no_answer', 'The service did not answer the frame'));
       });
       this.#pending.set(ref, { resolve, reject, cancel });
-      send({ ...frame, ref });
     });
   }
 

@@ -91,9 +91,7 @@ export class Medallion {
     this.#requests = new Requests({ keeper, refresher: this.#refresher, http });
     this.#farewells = new Farewells({ http, timing });
     this.#unsubscribe = vault.subscribe(() => {
-      void vault.read().then((stored) => {
-        if (stored !== undefined) keeper.adopt(stored);
-      });
+      void follow(vault, keeper);
     });
   }
 
@@ -176,7 +174,7 @@ export class Medallion {
   }
 
   /** The user's sessions on all devices, the newest first. */
-  listSessions(page: { cursor?: string; limit?: number } = {}): Promise<SessionPage> {
+  async listSessions(page: { cursor?: string; limit?: number } = {}): Promise<SessionPage> {
     return this.request('GET', this.authPath('/sessions'), { query: page });
   }
 
@@ -244,6 +242,16 @@ export class Medallion {
       deviceName: this.#options.deviceName,
     };
   }
+}
+
+/** Does as others did who share the storage. */
+async function follow(vault: Vault, keeper: SessionKeeper): Promise<void> {
+  const { epoch } = keeper;
+  const stored = await vault.read();
+  if (stored === undefined) return;
+  // What was read is older than a sign-in or a sign-out of our own.
+  if (epoch !== keeper.epoch) await follow(vault, keeper);
+  else keeper.adopt(stored);
 }
 
 type ReturnTypeOf<Name extends 'sendCode' | 'register'> = Awaited<ReturnType<Medallion[Name]>>;

@@ -20,6 +20,7 @@ export class Heartbeat {
   readonly #parts: HeartbeatParts;
   #silenceMs = 0;
   #heardAtMs = 0;
+  #isAsking = false;
   #cancel: (() => void) | null = null;
 
   constructor(parts: HeartbeatParts) {
@@ -34,20 +35,18 @@ export class Heartbeat {
 
   heard(): void {
     this.#heardAtMs = this.#parts.timing.steady();
+    this.#isAsking = false;
   }
 
   /** Asks now: something may have happened to the network. */
   probe(): void {
-    if (this.#cancel === null) return;
-    const { timing, ping, onDead } = this.#parts;
-    const askedAtMs = timing.steady();
+    if (this.#cancel === null || this.#isAsking) return;
+    this.#isAsking = true;
     this.#wait(PONG_PATIENCE_MS, () => {
-      if (this.#heardAtMs >= askedAtMs) this.#listen();
-      else onDead();
+      if (this.#isAsking) this.#parts.onDead();
+      else this.#listen();
     });
-    // Heard in the same millisecond is heard before.
-    this.#heardAtMs = Math.min(this.#heardAtMs, askedAtMs - 1);
-    ping();
+    this.#parts.ping();
   }
 
   stop(): void {

@@ -36,16 +36,16 @@ export class Http {
     const { method, path, query, body, token } = request;
     const headers = this.headers({ ...(token !== undefined && { token }) }, request.headers);
     if (body !== undefined) headers.set('Content-Type', 'application/json');
+    const init: RequestInit = {
+      method,
+      headers,
+      cache: 'no-store',
+      // A redirect could send the body, and so a refresh token, anywhere.
+      redirect: 'error',
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
     return this.#withTimeout(request.signal, async (signal) => {
-      const response = await this.fetch(path + queryString(query), {
-        method,
-        headers,
-        signal,
-        cache: 'no-store',
-        // A redirect could send the body, and so a refresh token, anywhere.
-        redirect: 'error',
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
+      const response = await this.fetch(path + queryString(query), { ...init, signal });
       const answer = await response.text();
       if (!response.ok) throw refusalOf(response, answer);
       return parseAnswer(answer);

@@ -39,8 +39,12 @@ export class Live {
   /** Counts the attempts: what an earlier one still finds out is of no interest. */
   #attempt = 0;
   #refusals = 0;
-  /** The token that a connection was refused with, or closed for. */
+  /** The token that the last connection was closed for. */
   #staleToken: string | null = null;
+  /** Who the user is, and in which role, is to be read again. */
+  #mustAsk = false;
+  /** Whether the wait may be cut short by what the platform tells. */
+  #mayHurry = false;
   #cancelWait = (): void => undefined;
 
   constructor(parts: LiveParts, options: ConnectOptions = {}) {
@@ -121,7 +125,8 @@ export class Live {
   #subscribe(): (() => void)[] {
     const { session } = this.#parts;
     const wake = () => {
-      if (platform.document?.visibilityState !== 'hidden') this.reconnect();
+      if (platform.document?.visibilityState === 'hidden') return;
+      if (this.#state !== 'waiting' || this.#mayHurry) this.reconnect();
     };
     return [
       session.onEnd((detail) => {
@@ -142,10 +147,11 @@ export class Live {
     this.#setState({ state: 'connecting' });
     try {
       if (this.#staleToken !== null) await session.refresh(this.#staleToken);
-      else if (this.#refusals >= REFUSALS_BEFORE_ASKING) await session.ask();
+      if (this.#mustAsk || this.#refusals >= REFUSALS_BEFORE_ASKING) await session.ask();
       const token = await session.freshToken();
       if (attempt !== this.#attempt) return;
       this.#staleToken = null;
+      this.#mustAsk = false;
       this.#connection = this.#open(token);
     } catch (error) {
       if (attempt === this.#attempt) this.#failed(error);
@@ -182,11 +188,14 @@ export class Live {
   }
 
   #received(frame: Frame): void {
+    const attempt = this.#attempt;
     this.#events.emit('frame', {
       direction: 'in',
       frame,
       at: new Date(this.#parts.timing.now()),
     });
+    // A listener may have closed us.
+    if (attempt !== this.#attempt) return;
     this.#asks.answer(frame);
     if (frame.type === 'ready') this.#opened();
     if (frame.type === 'token_expiring') this.#renewal.renew();
@@ -227,10 +236,13 @@ export class Live {
         return;
       case 'refresh':
         this.#staleToken = token;
+        this.#mustAsk = reason === 'role_changed';
         this.#wait(this.#delay.atOnceMs(), meaning);
         return;
       case 'reconnect':
         this.#wait(this.#delay.drainedMs(), meaning);
+        // The nodes that take over are not to be asked by all at once.
+        this.#mayHurry = false;
         return;
       case 'back-off':
         this.#wait(this.#delay.backOffMs(), meaning);
@@ -244,6 +256,7 @@ export class Live {
   }
 
   #wait(retryInMs: number, reason: string): void {
+    this.#mayHurry = true;
     this.#cancelWait = this.#parts.timing.after(retryInMs, () => {
       void this.#connect();
     });

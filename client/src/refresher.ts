@@ -60,7 +60,7 @@ export class Refresher {
     if (keeper.remainingMs <= marginMs) {
       await this.refresh(turn, accessToken).catch((error: unknown) => {
         // The old one will do while it lasts.
-        if (!isPassing(error) || keeper.remainingMs <= 0) throw error;
+        if (keeper.remainingMs <= 0) throw error;
       });
     }
     keeper.assertCurrent(turn);

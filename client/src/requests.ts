@@ -103,7 +103,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: Signal): Promise<T>
   });
   signal.addEventListener('abort', stop);
   try {
-    throwIfAborted(signal);
+    if (signal.aborted) stop();
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', stop);

@@ -74,6 +74,11 @@ export class SessionKeeper {
     return this.#turn;
   }
 
+  /** As `turn`, and it changes with a sign-out too. */
+  get epoch(): number {
+    return this.#turn;
+  }
+
   isCurrent(turn: Turn): boolean {
     return this.#held !== null && turn === this.#turn;
   }

@@ -12,9 +12,9 @@ export interface Exchange {
   body: string;
 }
 
-/** Of `public/` and the page of the documentation: for people, and not described. */
+/** Of `public/`, `client/` and the page of the documentation: for people, and not described. */
 const PAGE_TYPES =
-  /^(text\/(html|css|javascript)|image\/[\w+.-]+|application\/(json|manifest\+json))$/;
+  /^(text\/(html|css|javascript|plain)|image\/[\w+.-]+|application\/(json|manifest\+json))$/;
 
 const matchers = new WeakMap<DescribedOperation, RegExp>();
 
