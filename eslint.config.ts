@@ -1,17 +1,16 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+const BROWSER_GLOBALS = [
+  ...['document', 'location', 'history', 'navigator', 'crypto', 'performance', 'URL', 'Intl'],
+  ...['addEventListener', 'removeEventListener', 'scrollTo', 'matchMedia', 'devicePixelRatio'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'queueMicrotask'],
+  ...['requestAnimationFrame', 'cancelAnimationFrame', 'ResizeObserver', 'getComputedStyle'],
+  ...['fetch', 'AbortController', 'AbortSignal', 'Blob', 'Element', 'CSS', 'URLSearchParams'],
+];
+
 export default defineConfig(
-  {
-    ignores: [
-      'node_modules/',
-      'coverage/',
-      '.data/',
-      'public/',
-      'client/dist/',
-      '.dependency-cruiser.cjs',
-    ],
-  },
+  { ignores: ['node_modules/', 'coverage/', '.data/', 'client/dist/', '.dependency-cruiser.cjs'] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
@@ -60,5 +59,12 @@ export default defineConfig(
     // A suite is one long function of short tests; a script talks to its user.
     files: ['test/**', 'scripts/**', 'bench/**', 'migrations/**'],
     rules: { 'max-lines-per-function': 'off', 'no-console': 'off' },
+  },
+  {
+    // What browsers run as it stands: no types, and no globals but theirs.
+    files: ['public/**/*.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: Object.fromEntries(BROWSER_GLOBALS.map((name) => [name, false])) },
+    rules: { 'no-undef': 'error' },
   },
 );

@@ -1,37 +1,47 @@
-import { request } from './console/api.js';
-import { element, whileBusy } from './console/view.js';
+import { createClient } from '/client/medallion.js';
+import { notice } from './console/feedback.js';
+import { FieldFault, field, form, showPasswords } from './console/form.js';
+import { newPasswordField } from './console/account/password-field.js';
+import { h } from './console/view.js';
 
-/** The pages that mailed links lead to: what each sends, and what it says. */
+/** The pages that mailed links lead to: what each asks for and sends, and what it says. */
 const ACTIONS = {
   'reset-password': {
+    lead: 'Your account is then signed out on every device, and you sign in anew.',
+    fields: () => [
+      newPasswordField({ label: 'New password', name: 'new_password' }),
+      field({
+        label: 'New password, once more',
+        name: 'repeated',
+        type: 'password',
+        autocomplete: 'new-password',
+        maxlength: '1024',
+      }),
+      showPasswords(),
+    ],
+    submit: 'Set the new password',
     read: readPassword,
-    done: 'Your password was changed. Close this page, and sign in with the new one.',
-    void: 'This link has expired or was used before. Ask for a new one where you sign in.',
+    done: ['Your password was changed.', 'Sign in with the new one.'],
+    void: 'Ask for a new one where you sign in.',
   },
   'verify-email': {
+    // A click, because scanners of mail open every link.
+    lead: 'Confirm only if you have made an account with this address yourself.',
+    fields: () => [],
+    submit: 'Confirm this address',
     read: () => ({}),
-    done: 'Your e-mail address is confirmed. You can close this page.',
-    void: 'This link has expired or was used before. If it was you who used it, your address is confirmed; else ask for a new one in your account.',
+    done: ['Your e-mail address is confirmed.', 'You can close this page.'],
+    void: 'If it was you who used it, your address is confirmed; else ask for a new one in your account.',
   },
 };
-const INCOMPLETE = 'This link is not whole. Open it from the mail once more.';
 
 const main = document.querySelector('main');
+const page = main.querySelector('.card');
 const action = ACTIONS[main.dataset.action];
-const [outcome, error, form] = ['outcome', 'error', 'form'].map((name) =>
-  main.querySelector(`[data-ref="${name}"]`),
-);
 const token = takeToken();
 
-if (token === null) showError(INCOMPLETE);
-else form.hidden = false;
-form.addEventListener('submit', (event) => {
-  event.preventDefault();
-  whileBusy(form.querySelector('button'), submit);
-});
-form.elements.shown?.addEventListener('change', ({ target }) => {
-  for (const input of passwordInputs()) input.type = target.checked ? 'text' : 'password';
-});
+if (token === null) end('error', 'This link is not whole.', 'Open it from the mail once more.');
+else page.append(h('p.muted', {}, action.lead), formOf(action));
 // Another link, pasted into the same tab, loads no page by itself.
 addEventListener('hashchange', () => location.reload());
 
@@ -42,70 +52,38 @@ function takeToken() {
   return found || null;
 }
 
-async function submit() {
-  clearErrors();
-  const input = action.read();
-  if (input === null) return;
+function formOf({ fields, submit }) {
+  return form({ fields: fields(), submit, onSubmit: send });
+}
+
+async function send(values) {
+  const body = { token, ...action.read(values) };
+  const client = await createClient();
   try {
-    await request('POST', `/api/auth/${main.dataset.action}`, { body: { token, ...input } });
-    form.reset();
-    form.hidden = true;
-    outcome.textContent = action.done;
-    outcome.focus();
-  } catch (refusal) {
-    showRefusal(refusal);
-  }
-}
-
-/** Null where there is something to mend first. */
-function readPassword() {
-  const [first, second] = passwordInputs();
-  if (first.value === '') return markInvalid(first, ['Enter a password']);
-  if (first.value !== second.value) return markInvalid(second, ['The two are not the same']);
-  return { new_password: first.value };
-}
-
-function passwordInputs() {
-  return [form.elements.new_password, form.elements.repeated];
-}
-
-function showRefusal({ code, message, fields = [] }) {
-  if (code === 'invalid_one_time_token') {
-    form.hidden = true;
-    showError(action.void);
+    await client.request('POST', `/api/auth/${main.dataset.action}`, { body });
+  } catch (error) {
+    if (error.code !== 'invalid_one_time_token') throw error;
+    end('error', 'This link has expired, or was used before.', action.void);
     return;
   }
-  const reasons = fields.filter(({ path }) => path === 'new_password');
-  if (reasons.length === 0) showError(message);
-  else {
-    markInvalid(
-      form.elements.new_password,
-      reasons.map((reason) => reason.message),
-    );
-  }
+  end('success', ...action.done);
 }
 
-function showError(sentence) {
-  error.textContent = sentence;
-  error.focus();
+function readPassword({ new_password, repeated }) {
+  if (new_password === '') throw new FieldFault('new_password', 'Choose a password');
+  if (new_password !== repeated) throw new FieldFault('repeated', 'The two are not the same');
+  return { new_password };
 }
 
-function markInvalid(input, reasons) {
-  const id = `${input.name}-reasons`;
-  const items = reasons.map((reason) => element('li', {}, reason));
-  // Not inside the label, whose name they would become part of.
-  input.closest('.field').after(element('ul', { id, className: 'field-error' }, ...items));
-  input.ariaInvalid = 'true';
-  input.setAttribute('aria-describedby', id);
-  input.focus();
-  return null;
-}
-
-function clearErrors() {
-  error.replaceChildren();
-  for (const list of form.querySelectorAll('.field-error')) list.remove();
-  for (const input of form.querySelectorAll('[aria-invalid]')) {
-    input.ariaInvalid = null;
-    input.removeAttribute('aria-describedby');
-  }
+/** Nothing is left to do here; the way on is to the sign-in. */
+function end(kind, title, text) {
+  const said = notice(kind, {
+    title,
+    text,
+    actions: [h('a', { href: './#/sign-in' }, 'Go to the sign-in')],
+  });
+  said.tabIndex = -1;
+  said.setAttribute('role', kind === 'error' ? 'alert' : 'status');
+  page.replaceChildren(said);
+  said.focus();
 }

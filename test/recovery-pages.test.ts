@@ -21,9 +21,9 @@ for (const path of PAGES) {
         .expect(200)
         .expect('content-type', /^text\/html/);
       assert.equal(answer.get('referrer-policy'), 'no-referrer');
-      assert.equal(answer.get('x-frame-options'), 'SAMEORIGIN');
+      assert.equal(answer.get('x-frame-options'), 'DENY');
       const policy = answer.get('content-security-policy') ?? '';
-      for (const rule of ["default-src 'self'", "script-src 'self'", "frame-ancestors 'self'"]) {
+      for (const rule of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]) {
         assert.ok(policy.split(';').includes(rule), `${rule} is in ${policy}`);
       }
     });
@@ -35,22 +35,12 @@ for (const path of PAGES) {
         await app.request.get(`/${name}`).expect(200);
       }
     });
-
-    test('would send nothing by itself in an address', async () => {
-      const { text } = await app.request.get(path);
-      assert.match(text, /<form method="post"[^>]* hidden>/);
-    });
   });
 }
 
 test('everything that their script imports is there', async () => {
   const { text } = await app.request.get('/recovery.js').expect(200);
   const imports = Array.from(text.matchAll(/ from '\.(\/[^']+)'/g), ([, path = '']) => path);
-  assert.equal(imports.length, 2);
+  assert.equal(imports.length, 4);
   for (const path of imports) await app.request.get(path).expect(200);
-});
-
-test('a password manager is told that the passwords are new', async () => {
-  const { text } = await app.request.get('/reset-password.html');
-  assert.deepEqual(valuesOf(text, 'autocomplete'), ['new-password', 'new-password']);
 });

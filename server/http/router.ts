@@ -1,6 +1,5 @@
 import cors from 'cors';
 import express, { Router, type Express, type RequestHandler, type Response } from 'express';
-import helmet from 'helmet';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
@@ -10,6 +9,7 @@ import { jsonWebKeysRouter } from './json-web-keys.ts';
 import { oauthMetadataRouter } from './oauth-metadata.ts';
 import { observe } from './observe.ts';
 import { operationsRouter } from './operations.ts';
+import { pageHeaders } from './page-policy.ts';
 import { getOnly, mountRoutes } from './route.ts';
 import { describedApi } from './surfaces.ts';
 
@@ -59,7 +59,7 @@ export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Besi
     mountRoutes(router, ctx, surface);
     app.use(surface.path, router);
   }
-  app.use(helmet({ contentSecurityPolicy: { directives: pagePolicy(ctx) } }));
+  app.use(pageHeaders(ctx));
   app.use(operationsRouter(ctx));
   app.use(jsonWebKeysRouter(ctx));
   app.use(oauthMetadataRouter(ctx));
@@ -86,7 +86,7 @@ export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Besi
   return app;
 }
 
-/** For an answer that is no page: nothing may run in it or frame it. Helmet has its own for those that are. */
+/** For an answer that is no page: nothing may run in it or frame it. `pageHeaders` has those that are. */
 const API_HEADERS = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -115,9 +115,4 @@ function checkOrigin({ config }: AppContext): RequestHandler {
     if (origin === undefined) next();
     else allow(req, res, next);
   };
-}
-
-/** The library's own policy, but that a page served over plain HTTP in development stays there. */
-function pagePolicy({ config }: AppContext) {
-  return config.environment === 'production' ? {} : { upgradeInsecureRequests: null };
 }

@@ -1,0 +1,50 @@
+import { AccountLive } from './account-live.js';
+import { problemNotice } from './feedback.js';
+import { startRouter } from './router.js';
+import { createShell } from './shell.js';
+import { rememberEnd } from './account/session-end.js';
+
+const root = document.getElementById('main');
+
+try {
+  await start();
+} catch (error) {
+  root.replaceChildren(problemNotice(error, { retry: () => location.reload() }));
+}
+
+async function start() {
+  const account = await openAccount();
+  const live = new AccountLive(account);
+  const context = { account, live, navigate };
+  const parts = { nav: document.querySelector('.bar nav'), who: document.querySelector('.who') };
+  const shell = createShell(parts, context);
+  const router = startRouter(root, { context, onNavigate: (path) => shell.showPath(path) });
+  account.on('signedOut', (end) => {
+    rememberEnd(end);
+    void router.show();
+  });
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    root.focus();
+  });
+  await router.show();
+}
+
+/** The session of the account is kept in the browser, and all its tabs share it. */
+async function openAccount() {
+  const { browserStorage, createClient } = await import('/client/medallion.js').catch((error) => {
+    throw new Error(
+      'The client library at /client/medallion.js is missing: run `npm run prepare`.',
+      {
+        cause: error,
+      },
+    );
+  });
+  return createClient({ storage: browserStorage('medallion.account'), deviceName: 'Console' });
+}
+
+/** @param options `isInPlace`: the way back leads past the page that is left */
+function navigate(path, { isInPlace = false } = {}) {
+  if (isInPlace) location.replace(`#${path}`);
+  else location.hash = path;
+}
