@@ -1,4 +1,4 @@
-import { createClient } from '/client/medallion.js';
+import { ask } from './console/ask.js';
 import { notice } from './console/feedback.js';
 import { FieldFault, field, form, showPasswords } from './console/form.js';
 import { newPasswordField } from './console/account/password-field.js';
@@ -58,9 +58,8 @@ function formOf({ fields, submit }) {
 
 async function send(values) {
   const body = { token, ...action.read(values) };
-  const client = await createClient();
   try {
-    await client.request('POST', `/api/auth/${main.dataset.action}`, { body });
+    await ask('POST', `/api/auth/${main.dataset.action}`, { body });
   } catch (error) {
     if (error.code !== 'invalid_one_time_token') throw error;
     end('error', 'This link has expired, or was used before.', action.void);

@@ -41,6 +41,6 @@ for (const path of PAGES) {
 test('everything that their script imports is there', async () => {
   const { text } = await app.request.get('/recovery.js').expect(200);
   const imports = Array.from(text.matchAll(/ from '\.(\/[^']+)'/g), ([, path = '']) => path);
-  assert.equal(imports.length, 4);
+  assert.equal(imports.length, 5);
   for (const path of imports) await app.request.get(path).expect(200);
 });

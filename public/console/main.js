@@ -1,8 +1,8 @@
+import { explainEnd, rememberEnd } from './account/session-end.js';
 import { AccountLive } from './account-live.js';
-import { problemNotice } from './feedback.js';
+import { problemNotice, toast } from './feedback.js';
 import { startRouter } from './router.js';
 import { createShell } from './shell.js';
-import { rememberEnd } from './account/session-end.js';
 
 const root = document.getElementById('main');
 
@@ -19,9 +19,11 @@ async function start() {
   const parts = { nav: document.querySelector('.bar nav'), who: document.querySelector('.who') };
   const shell = createShell(parts, context);
   const router = startRouter(root, { context, onNavigate: (path) => shell.showPath(path) });
+  account.on('signedIn', () => router.reconsider());
   account.on('signedOut', (end) => {
     rememberEnd(end);
-    void router.show();
+    const [kind, sentence] = explainEnd(end);
+    if (!router.reconsider()) toast(sentence, { kind });
   });
   document.querySelector('.skip').addEventListener('click', (event) => {
     event.preventDefault();

@@ -1,14 +1,20 @@
 import { wait } from './time.js';
 
-const NO_ANSWER = {
-  title: 'The server did not answer.',
-  advice: 'Check that you are online and that it runs, then try again.',
-};
-
 const SIGN_IN_AGAIN = { href: '#/sign-in', text: 'Sign in' };
 
 /** What to do, by the error's code; and the sentence, where the server's own is not for people. */
 const ADVICE = {
+  no_answer: {
+    title: 'The server did not answer.',
+    advice: 'Check that you are online and that it runs, then try again.',
+  },
+  bad_answer: {
+    title: 'What answered was not the server.',
+    advice: 'Something between it and you may be in the way.',
+  },
+  signed_out: { title: 'You are signed out.', link: SIGN_IN_AGAIN },
+  not_connected: { title: 'There is no live connection.', advice: 'Wait until it is back.' },
+  connection_lost: { title: 'The live connection was lost.', advice: 'Try again once it is back.' },
   invalid_request: {
     title: 'Something in the form is not right.',
     advice: 'See beside the fields.',
@@ -79,7 +85,6 @@ const ADVICE = {
 export function explain(error) {
   if (typeof error?.status !== 'number')
     return { title: error?.message ?? String(error), advice: '' };
-  if (error.status === 0) return NO_ANSWER;
   const known = ADVICE[error.code] ?? {};
   const again = isWorthRepeating(error) ? `Try again ${whenToRetry(error)}.` : '';
   return {

@@ -2,6 +2,9 @@ import { problemNotice } from './feedback.js';
 import { ROUTES } from './routes.js';
 import { h, skeleton } from './view.js';
 
+/** What comes sooner than this needs nothing in its place. */
+const PATIENCE_MS = 150;
+
 /**
  * The console is one page; the part of the address behind `#` says which of its pages is shown.
  *
@@ -28,11 +31,11 @@ import { h, skeleton } from './view.js';
  * are in `staff/routes.js`.
  */
 export function startRouter(root, { context, onNavigate }) {
-  let leave = () => {};
+  let leave;
   let isFirst = true;
 
   const show = async () => {
-    leave();
+    leave?.();
     const { path, query } = readAddress();
     const { route, params } = findRoute(path);
     const allowed = whatIsNeeded(route, context);
@@ -52,17 +55,28 @@ export function startRouter(root, { context, onNavigate }) {
     isFirst = false;
   };
 
+  /** Somebody signed in or out: the page may have to be another one. @returns whether it is */
+  const reconsider = () => {
+    const mustLeave = whatIsNeeded(findRoute(readAddress().path).route, context) !== null;
+    if (mustLeave) void show();
+    return mustLeave;
+  };
+
   addEventListener('hashchange', () => void show());
-  return { show };
+  return { show, reconsider };
 }
 
 async function showPage(root, route, page) {
-  const wait = setTimeout(() => root.replaceChildren(skeleton(6)), 150);
+  const own = h('div.page');
+  const waiting = skeleton(6);
+  const timer = setTimeout(() => {
+    if (own.isConnected) own.before(waiting);
+    else root.replaceChildren(waiting);
+  }, PATIENCE_MS);
   try {
-    const { default: module } = await route.load();
+    const module = await load(route);
     if (page.signal.aborted) return undefined;
     document.title = `${module.title} · Medallion`;
-    const own = h('div.page');
     root.replaceChildren(own);
     scrollTo(0, 0);
     return await module.render(own, page);
@@ -70,13 +84,31 @@ async function showPage(root, route, page) {
     if (!page.signal.aborted) root.replaceChildren(failure(error, page));
     return undefined;
   } finally {
-    clearTimeout(wait);
+    clearTimeout(timer);
+    waiting.remove();
   }
 }
 
+/** A browser remembers that a module could not be loaded: only a new page asks for it again. */
+async function load(route) {
+  try {
+    return (await route.load()).default;
+  } catch (cause) {
+    throw new Error('It could not be loaded. Check that you are online.', { cause });
+  }
+}
+
+/** Loads a page before it is wanted, so that it is there at once, or when the server is away. */
+export function prefetch(path) {
+  findRoute(path)
+    .route.load()
+    .catch(() => undefined);
+}
+
 function failure(error, { reload }) {
+  const retry = () => (error.cause instanceof TypeError ? location.reload() : void reload());
   const heading = h('h1', { tabindex: '-1' }, 'This page could not be shown');
-  return h('div.stack', {}, heading, problemNotice(error, { retry: () => void reload() }));
+  return h('div.stack', {}, heading, problemNotice(error, { retry }));
 }
 
 function focusHeading(root) {
@@ -121,8 +153,7 @@ function decode(text) {
 /** Where to go first; null where the page may be shown. What the server allows, it says itself. */
 function whatIsNeeded(route, { account }) {
   const isSignedIn = account.session !== null;
-  if (route.needs === 'account' && !isSignedIn) {
-    return `/sign-in?next=${encodeURIComponent(readAddress().path)}`;
-  }
-  return route.needs === 'nobody' && isSignedIn ? '/account' : null;
+  const { path, query } = readAddress();
+  if (route.needs === 'account' && !isSignedIn) return `/sign-in?next=${encodeURIComponent(path)}`;
+  return route.needs === 'nobody' && isSignedIn ? (query.get('next') ?? '/account') : null;
 }

@@ -5,6 +5,7 @@ import { staffRoutes } from './staff/routes.js';
  */
 export const ROUTES = [
   { path: '/', load: () => import('./apps/page.js') },
+  { path: '/apps/:phone', load: () => import('./apps/number.js') },
   { path: '/sign-in', needs: 'nobody', load: () => import('./account/sign-in.js') },
   { path: '/register', needs: 'nobody', load: () => import('./account/register.js') },
   { path: '/forgot-password', load: () => import('./account/forgot-password.js') },

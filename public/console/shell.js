@@ -1,7 +1,11 @@
 import { busyButton } from './feedback.js';
 import { isStaff, nameOf } from './people.js';
+import { prefetch } from './router.js';
 import { staffRoutes } from './staff/routes.js';
 import { content, h } from './view.js';
+
+/** The page that was asked for comes first. */
+const PREFETCH_MS = 1000;
 
 const STATES = {
   connecting: ['', () => 'Connecting…'],
@@ -20,6 +24,7 @@ export function createShell({ nav, who }, { account, live }) {
   account.on('signedIn', draw);
   account.on('signedOut', draw);
   draw();
+  setTimeout(() => linksFor(account.session).forEach((link) => prefetch(link.path)), PREFETCH_MS);
   return {
     showPath(shown) {
       path = shown;

@@ -1,10 +1,11 @@
+import { ask } from '../ask.js';
 import { notice } from '../feedback.js';
 import { field, form } from '../form.js';
 import { h, pageHead } from '../view.js';
 
 export default {
   title: 'New password',
-  render(root, { account, signal }) {
+  render(root, { signal }) {
     const card = h('div.card');
     card.append(
       form({
@@ -19,7 +20,7 @@ export default {
         submit: 'Send a link',
         actions: [h('a.button.quiet', { href: '#/sign-in' }, 'Back to the sign-in')],
         onSubmit: async (body) => {
-          await account.request('POST', '/api/auth/forgot-password', { body, signal });
+          await ask('POST', '/api/auth/forgot-password', { body, signal });
           card.replaceChildren(sent(body.email));
         },
       }),

@@ -6,12 +6,12 @@ import { profileCard } from './profile-card.js';
 import { secondFactorCard } from './second-factor-card.js';
 
 /** What an account shows again who somebody is with. */
-const PASSWORD_PROOF = {
+const askForPassword = () => ({
   label: 'Password',
   name: 'password',
   type: 'password',
   autocomplete: 'current-password',
-};
+});
 
 export default {
   title: 'Account',
@@ -30,8 +30,8 @@ export default {
         h(
           'div.stack',
           {},
-          secondFactorCard(account, { user, proof: [PASSWORD_PROOF], onChange: done(reload) }),
-          dangerCard(context),
+          secondFactorCard(account, { user, proof: askForPassword, onChange: done(reload) }),
+          dangerCard(account, { proof: askForPassword }),
         ),
       ),
     );

@@ -32,5 +32,5 @@ export function newPasswordField({ label = 'Password', name = 'password' } = {})
 
 function requirement(words, isMet) {
   const mark = h('span.spoken', {}, isMet ? 'Done: ' : 'Missing: ');
-  return h(isMet ? 'li.met' : 'li', {}, icon(isMet ? 'check' : 'dots'), mark, words);
+  return h(isMet ? 'li.met' : 'li', {}, icon(isMet ? 'check' : 'circle'), mark, words);
 }

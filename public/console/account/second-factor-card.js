@@ -13,10 +13,17 @@ const CODE_FIELD = {
   class: 'code',
 };
 
+const EITHER_CODE_FIELD = {
+  ...CODE_FIELD,
+  label: 'Code, or a backup code',
+  inputmode: 'text',
+  maxlength: '64',
+};
+
 /**
  * The second factor of whoever `client` is signed in as, by either kind of session.
- * @param options `user`; `proof`: the fields that show again who it is; `onChange(sentence)`: it was turned on or off;
- *   `beforeProof()`: what must be done before the proof can be given
+ * @param options `user`; `proof()`: resolves to the field that shows again who it is; `onChange(sentence)`: it was turned on
+ *   or off
  */
 export function secondFactorCard(client, options) {
   return options.user.totp_enabled ? enabledCard(client, options) : disabledCard(client, options);
@@ -115,12 +122,11 @@ function remainingCodes(remaining) {
   return h('p.row', {}, badge(words, { kind: 'warn', mark: 'warning' }), 'Make new ones soon.');
 }
 
-async function regenerate(client, { proof, beforeProof }) {
-  await beforeProof?.();
+async function regenerate(client, { proof }) {
   const answer = await formDialog({
     title: 'New backup codes',
     text: 'Those from before no longer work.',
-    fields: proof.map((each) => field(each)),
+    fields: [field(await proof())],
     submit: 'Make new ones',
     onSubmit: (body) =>
       client.request('POST', client.authPath('/regenerate-backup-codes'), { body }),
@@ -134,15 +140,11 @@ async function regenerate(client, { proof, beforeProof }) {
   });
 }
 
-async function disable(client, { proof, beforeProof, onChange }) {
-  await beforeProof?.();
+async function disable(client, { proof, onChange }) {
   const answer = await formDialog({
     title: 'Turn the second factor off?',
     text: 'Your other sessions are signed out.',
-    fields: [
-      ...proof,
-      { ...CODE_FIELD, label: 'Code, or a backup code', inputmode: 'text', maxlength: '64' },
-    ].map((each) => field(each)),
+    fields: [field(await proof()), field(EITHER_CODE_FIELD)],
     submit: 'Turn it off',
     kind: 'danger.primary',
     onSubmit: (body) => client.request('POST', client.authPath('/disable-2fa'), { body }),

@@ -18,9 +18,9 @@ const METHODS = {
 
 /**
  * The second step of a sign-in.
- * @param challenge what the client's sign-in resolved to @param onDone with the user @param onRestart where it took too long
+ * @param challenge what the client's sign-in resolved to @param options `onRestart`: for whom it took too long
  */
-export function secondFactorStep(challenge, { onDone, onRestart }) {
+export function secondFactorStep(challenge, { onRestart }) {
   const root = h('div.stack');
   const show = (method) => {
     const { label, hint, input, other } = METHODS[method];
@@ -37,7 +37,7 @@ export function secondFactorStep(challenge, { onDone, onRestart }) {
       actions,
       onSubmit: async ({ code }) => {
         const verify = method === 'totp' ? challenge.verifyTotp : challenge.verifyBackupCode;
-        onDone(await verify.call(challenge, code));
+        await verify.call(challenge, code);
       },
     });
     root.replaceChildren(body);

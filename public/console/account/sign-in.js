@@ -13,7 +13,7 @@ export default {
     const ask = (challenge) =>
       step.replaceChildren(
         h('h2', {}, 'Second factor'),
-        secondFactorStep(challenge, { onDone: () => {}, onRestart: start }),
+        secondFactorStep(challenge, { onRestart: start }),
       );
     start();
     const head = pageHead({ title: 'Sign in', lead: 'To your account, with e-mail and password.' });

@@ -29,7 +29,13 @@ export async function openConsole(
   { path = '/', viewport = WIDE }: ConsoleOptions = {},
 ): Promise<Console> {
   const browser = await openBrowser();
-  const context = await browser.newContext({ baseURL: url, viewport, locale: 'en-GB' });
+  const context = await browser.newContext({
+    baseURL: url,
+    viewport,
+    locale: 'en-GB',
+    // A colour on its way to another one has no contrast of its own.
+    reducedMotion: 'reduce',
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const complaints = new Complaints(page);
