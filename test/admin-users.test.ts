@@ -42,6 +42,7 @@ describe('one user', () => {
       roles: ['driver'],
       is_active: true,
       suspended_until: null,
+      email_verified: false,
       totp_enabled: false,
       created_at: (body as unknown as { created_at: string }).created_at,
       last_login: (body as unknown as { last_login: string }).last_login,

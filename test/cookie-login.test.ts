@@ -57,6 +57,7 @@ describe(`${COOKIES}/register`, () => {
       role: 'rider',
       roles: ['rider'],
       is_active: true,
+      email_verified: false,
       totp_enabled: false,
       last_login: null,
     });

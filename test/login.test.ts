@@ -63,6 +63,7 @@ for (const { app, store, mount } of places) {
         role: 'rider',
         roles: ['rider'],
         is_active: true,
+        email_verified: false,
         totp_enabled: false,
       });
       assert.ok(Date.parse(String(created_at)) <= Date.parse(String(last_login)));
@@ -72,10 +73,8 @@ for (const { app, store, mount } of places) {
     test('notes the sign-in with the user and in the audit log', async () => {
       const account = await register(app);
       const { user } = await logIn(app, account, { mount });
-      const [row] = await query<{ last_login: Date }>(
-        'SELECT last_login FROM users WHERE id = $1',
-        [account.userId],
-      );
+      const sql = 'SELECT last_login FROM users WHERE id = $1';
+      const [row] = await query<{ last_login: Date }>(sql, [account.userId]);
       const { last_login } = user as unknown as { last_login: string };
       assert.equal(row?.last_login.toISOString(), last_login);
       assert.deepEqual(await eventsOf(account.userId), ['user_registered', 'login_succeeded']);

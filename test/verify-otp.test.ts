@@ -48,6 +48,7 @@ for (const store of STORES) {
         role: 'rider',
         roles: ['rider'],
         is_active: true,
+        email_verified: false,
         totp_enabled: false,
       });
       assert.ok(Number.isSafeInteger(id));

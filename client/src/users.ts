@@ -12,6 +12,7 @@ export interface User {
   role: Role;
   roles: Role[];
   is_active: boolean;
+  email_verified: boolean;
   totp_enabled: boolean;
   /** ISO 8601, as all times. */
   created_at: string;

@@ -10,6 +10,7 @@ export interface User {
   isActive: boolean;
   /** Sign-ins are refused until then. */
   suspendedUntil: Date | null;
+  isEmailVerified: boolean;
   totpEnabled: boolean;
   createdAt: Date;
   lastLogin: Date | null;
@@ -18,7 +19,7 @@ export interface User {
 /** A user's columns in the names that the code knows. */
 export const USER_COLUMNS = `
   id, phone_number AS "phoneNumber", email, username, roles, is_active AS "isActive",
-  suspended_until AS "suspendedUntil",
+  suspended_until AS "suspendedUntil", email_verified_at IS NOT NULL AS "isEmailVerified",
   totp_enabled AS "totpEnabled", created_at AS "createdAt", last_login AS "lastLogin"`;
 
 /** Whether a user may not sign in, nor be signed in. */
