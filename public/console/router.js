@@ -153,7 +153,8 @@ function decode(text) {
 /** Where to go first; null where the page may be shown. What the server allows, it says itself. */
 function whatIsNeeded(route, { account }) {
   const isSignedIn = account.session !== null;
-  const { path, query } = readAddress();
-  if (route.needs === 'account' && !isSignedIn) return `/sign-in?next=${encodeURIComponent(path)}`;
+  const { query } = readAddress();
+  const wanted = encodeURIComponent(location.hash.slice(1));
+  if (route.needs === 'account' && !isSignedIn) return `/sign-in?next=${wanted}`;
   return route.needs === 'nobody' && isSignedIn ? (query.get('next') ?? '/account') : null;
 }
