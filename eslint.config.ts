@@ -7,6 +7,7 @@ const BROWSER_GLOBALS = [
   ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'queueMicrotask'],
   ...['requestAnimationFrame', 'cancelAnimationFrame', 'ResizeObserver', 'getComputedStyle'],
   ...['fetch', 'AbortController', 'AbortSignal', 'Blob', 'Element', 'CSS', 'URLSearchParams'],
+  'sessionStorage',
 ];
 
 export default defineConfig(
