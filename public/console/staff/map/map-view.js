@@ -81,7 +81,8 @@ export class MapView {
       { lat: south, lng: west },
       { lat: north, lng: east },
     ];
-    while (this.#zoom > MIN_ZOOM && !corners.every((each) => this.shows(each, FIT_MARGIN_PX))) this.#zoom -= 0.25;
+    while (this.#zoom > MIN_ZOOM && !corners.every((each) => this.shows(each, FIT_MARGIN_PX)))
+      this.#zoom -= 0.25;
   }
 
   toScreen({ lat, lng }) {
