@@ -22,6 +22,7 @@ const USER = {
   role: 'rider',
   roles: ['rider'],
   is_active: true,
+  email_verified: false,
   totp_enabled: false,
   created_at: '2026-03-01T08:30:00.000Z',
   last_login: null,
