@@ -96,8 +96,8 @@ describe('an answer does not fit the description', () => {
       /PUT \/api\/auth\/me 200: .*application\/json/,
     ],
     'that is new': [
-      me({ url: '/new', headers: { 'content-type': 'text/plain' }, body: 'x' }),
-      /text\/plain is not described/,
+      me({ url: '/new', headers: { 'content-type': 'text/csv' }, body: 'x' }),
+      /text\/csv is not described/,
     ],
     'with a refusal as JSON of another kind': [
       { ...refusal('invalid_token'), body: '{"error":"invalid_token"}' },
