@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 15_000;
 
 /** Resolves when `isSo` answers true: for what a service does by itself, soon but not at once. */
 export async function eventually(

@@ -6,7 +6,7 @@ import type { TestApp } from './app.ts';
 import { newPhoneNumber, signIn } from './phone.ts';
 import { listen, openWebSocket, type TestSocket } from './socket.ts';
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 15_000;
 
 /** Asserts that a socket lives: it answers a ping that nobody else has sent. */
 export async function assertLives(socket: TestSocket): Promise<void> {
