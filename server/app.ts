@@ -1,4 +1,5 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
+import type { Request, Response } from 'express';
 import { repeat } from './clock.ts';
 import { prepareClose } from './close-server.ts';
 import { ConfigError, type Secrets, type Settings } from './config.ts';
@@ -7,7 +8,7 @@ import { createKeysOfBothKinds } from './crypto/token-keys.ts';
 import type { Extension, Medallion } from './extension.ts';
 import { getCurrentUser, requireRole, verifyJwt } from './http/authenticate.ts';
 import { requirePermission } from './http/authenticate-staff.ts';
-import { refuseBrokenRequest } from './http/broken-request.ts';
+import { refuseBrokenRequest, refuseUnrouted } from './http/broken-request.ts';
 import { requireRecentSignIn } from './http/require-recent-sign-in.ts';
 import { createHttpApp, type ExtraRouter } from './http/router.ts';
 import { describeSocket } from './realtime/asyncapi.ts';
@@ -143,7 +144,12 @@ function assemble({ context, connections }: Edges, { routers, messages }: Extend
   const limits = new HandshakeLimits(context);
   const describe = () => describeSocket(messages, context.config);
   const app = createHttpApp(context, { routers, describeSocket: describe });
-  const server = createServer(SERVER_OPTIONS, app);
+  const server = createServer(SERVER_OPTIONS, (req, res) => {
+    // Express has Node's own types of both.
+    app(req as Request, res as Response, () => {
+      refuseUnrouted(req, res);
+    });
+  });
   const closeServer = prepareClose(server);
   server.on('clientError', refuseBrokenRequest);
   server.on('upgrade', createGateway({ ctx: context, connections, limits, places, messages }));

@@ -175,3 +175,17 @@ test('gives every refusal an id of its own, or the one that the client gave', as
     assertProblem(other, { status: 404, code: 'not_found' });
   }
 });
+
+test('a path in another case, or with a slash too many, is no path of ours', async () => {
+  for (const path of ['/METRICS', '/metrics/', '/Healthz', '/API/auth/me', '/api/auth/ME']) {
+    assertProblem(await app.request.get(path), { status: 404, code: 'not_found' });
+  }
+  // An empty id is not all of them.
+  const answer = await app.request.delete('/api/auth/sessions/');
+  assertProblem(answer, { status: 404, code: 'not_found' });
+  assertProblem(await app.request.get('/api/admin/users/%ff'), { status: 404, code: 'not_found' });
+});
+
+test('a target that is no path is refused in our words', async () => {
+  assertRawProblem(await rawGet('http://[::bad', []), 400);
+});

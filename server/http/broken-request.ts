@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { refuseSocket } from '../refuse-socket.ts';
@@ -16,4 +17,10 @@ export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex
     return;
   }
   refuseSocket(socket, new AppError(CODES[error.code ?? ''] ?? 'invalid_request'), randomUUID());
+}
+
+/** What Express itself does not route: a target that is no path, or an answer that broke off when it had begun. */
+export function refuseUnrouted({ socket }: IncomingMessage, res: ServerResponse): void {
+  if (res.headersSent) socket.destroy();
+  else refuseSocket(socket, new AppError('invalid_request'), randomUUID());
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { Router, type RequestHandler, type Response } from 'express';
+import type { RequestHandler, Response, Router } from 'express';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
+import { createExactRouter } from './exact-router.ts';
 import { describeApi, type DescribedApi } from './openapi.ts';
 import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
@@ -62,7 +63,7 @@ export const docsEndpoints: Endpoint[] = [
 
 /** The descriptions, and what the page at `/docs` needs that it is tried out on. */
 export function docsRouter(api: DescribedApi, describeSocket: () => object): Router {
-  const router = Router();
+  const router = createExactRouter();
   router.all([OPENAPI_PATH, ASYNCAPI_PATH, '/docs', '/docs/*file'], getOnly);
   router.get(
     OPENAPI_PATH,

@@ -20,6 +20,8 @@ const LIBRARY_ERRORS: Record<string, ErrorCode> = {
 
 function fromLibrary(error: unknown): AppError | null {
   if (error instanceof AppError) return null;
+  // Of a path that cannot be decoded: nothing has that name.
+  if (error instanceof URIError) return new AppError('not_found', { cause: error });
   if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') {
     return null;
   }

@@ -1,7 +1,8 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { z } from 'zod';
 import type { AppContext } from '../context.ts';
 import type { Endpoint } from './endpoint.ts';
+import { createExactRouter } from './exact-router.ts';
 import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
 
@@ -46,7 +47,7 @@ export const jsonWebKeysEndpoint: Endpoint = {
 
 /** The public keys that other services verify tokens with (RFC 7517 §5). */
 export function jsonWebKeysRouter(ctx: Pick<AppContext, 'phoneKeys' | 'accountKeys'>): Router {
-  const router = Router();
+  const router = createExactRouter();
   router.all(PATH, getOnly);
   router.get(PATH, (_req, res) => {
     stateOf(res).route = PATH;

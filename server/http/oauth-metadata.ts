@@ -1,7 +1,8 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { z } from 'zod';
 import type { AppContext } from '../context.ts';
 import type { Endpoint } from './endpoint.ts';
+import { createExactRouter } from './exact-router.ts';
 import { ACCOUNT_SCOPE, GRANT_TYPES } from './oauth-grants.ts';
 import { stateOf } from './request-state.ts';
 import { getOnly } from './route.ts';
@@ -44,7 +45,7 @@ export const oauthMetadataEndpoint: Endpoint = {
 /** What clients of OAuth 2 configure themselves by (RFC 8414 §3). */
 export function oauthMetadataRouter({ config }: Pick<AppContext, 'config'>): Router {
   const text = JSON.stringify(describeServer(config));
-  const router = Router();
+  const router = createExactRouter();
   router.all(PATH, getOnly);
   router.get(PATH, (_req, res) => {
     stateOf(res).route = PATH;

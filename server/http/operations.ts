@@ -1,9 +1,10 @@
-import { Router, type RequestHandler } from 'express';
+import type { RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isDatabaseAnswering } from '../queries/health.ts';
 import type { Endpoint } from './endpoint.ts';
+import { createExactRouter } from './exact-router.ts';
 import { getOnly } from './route.ts';
 import { stateOf } from './request-state.ts';
 
@@ -104,7 +105,7 @@ export const operationsEndpoints: Endpoint[] = [
 
 /** What operators and their machines ask; no person signs in for it. */
 export function operationsRouter(ctx: OperationsContext): Router {
-  const router = Router();
+  const router = createExactRouter();
   router.all(['/healthz', '/readyz', '/metrics', '/dev/outbox'], getOnly);
   router.get('/healthz', noteRoute, (_req, res) => {
     res.json({ status: 'ok' });

@@ -1,10 +1,11 @@
 import cors from 'cors';
-import express, { Router, type Express, type RequestHandler, type Response } from 'express';
+import express, { type Express, type RequestHandler, type Response, type Router } from 'express';
 import type { AppContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isOriginAllowed } from '../origins.ts';
 import { docsRouter } from './docs.ts';
 import { errorHandler } from './error-handler.ts';
+import { createExactRouter } from './exact-router.ts';
 import { jsonWebKeysRouter } from './json-web-keys.ts';
 import { oauthMetadataRouter } from './oauth-metadata.ts';
 import { observe } from './observe.ts';
@@ -50,12 +51,14 @@ export function createHttpApp(ctx: AppContext, { routers, describeSocket }: Besi
   app.disable('x-powered-by');
   app.set('trust proxy', ctx.config.trustedProxyHops);
   app.set('query parser', 'simple');
+  app.set('case sensitive routing', true);
+  app.set('strict routing', true);
   app.set('etag', false);
   app.use(observe(ctx), apiHeaders, checkOrigin(ctx));
   const api = describedApi(ctx.config);
   const ours = api.surfaces;
   for (const surface of ours) {
-    const router = Router();
+    const router = createExactRouter();
     mountRoutes(router, ctx, surface);
     app.use(surface.path, router);
   }

@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import { Router, type Express } from 'express';
+import { Router } from 'express';
 
 interface Layer {
   handle: unknown;
@@ -16,15 +15,18 @@ const MAX_METHODS = 5;
 type Use = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * From now on notes where routers are mounted: Express does not keep it. Gives what reads the routes of a server from
- * the stacks of its routers, as `get /path/{id}`.
+ * From now on notes where routers are mounted: Express does not keep it. Gives what reads the routes of the app that was
+ * made last from the stacks of its routers, as `get /path/{id}`.
  */
-export function recordRoutes(): (server: Server) => string[] {
+export function recordRoutes(): () => string[] {
   const mounts = new Map<unknown, string>();
+  let root: Stack = {};
   const prototype = Router.prototype as unknown as { use: Use };
   const { use } = prototype;
   prototype.use = function (...args) {
     const [path] = args;
+    // The first surface of an app: `this` is the router of the app itself.
+    if (path === '/api/v2') root = this as Stack;
     if (typeof path === 'string') for (const handler of args.slice(1)) mounts.set(handler, path);
     return use.apply(this, args);
   };
@@ -36,10 +38,7 @@ export function recordRoutes(): (server: Server) => string[] {
       const paths = [route.path].flat().map((path) => prefix + path);
       return methods.flatMap((method) => paths.map((path) => toText(method, path)));
     });
-  return (server) => {
-    const app = server.listeners('request').find((each) => 'router' in each);
-    return read((app as unknown as Express).router as unknown as Stack, '');
-  };
+  return () => read(root, '');
 }
 
 function toText(method: string, path: string): string {
