@@ -61,6 +61,12 @@ describe('a live socket', () => {
       assert.deepEqual(heard, [['trip', { n: 1 }]]);
       assert.equal(frames[0]?.frame.type, 'ready');
       assert.ok(frames.every(({ at }) => at instanceof Date));
+      for (const bad of [null, undefined, 5, 'ping', {}]) {
+        assert.throws(() => {
+          live.send(bad as never);
+        }, TypeError);
+      }
+      await live.ask({ type: 'ping' });
       live.close();
       assert.equal(live.state, 'closed');
       await assertCode(live.ask({ type: 'ping' }), 'not_connected');

@@ -247,6 +247,7 @@ test('the sessions of the user are listed page by page and ended one by one', as
   await client.endSession(page.sessions[0].id);
   await assertCode(second.client.me(), 'signed_out');
   await assert.rejects(client.endSession('a/../b?c'), { status: 404 });
+  await assert.rejects(client.endSession(''), TypeError);
 });
 
 test('a phone session asks at the paths of phone sessions', async () => {

@@ -180,6 +180,7 @@ export class Medallion {
 
   /** Ends one of the user's sessions. */
   async endSession(id: string): Promise<void> {
+    if (id === '') throw new TypeError('The id of a session is not empty');
     await this.request('DELETE', this.authPath(`/sessions/${encodeURIComponent(id)}`));
   }
 

@@ -78,8 +78,11 @@ export class Live {
     return this.#events.on(name, listener);
   }
 
-  /** @throws MedallionError `not_connected` */
+  /** @throws MedallionError `not_connected`; TypeError for what is no frame, which would cost the connection */
   send(frame: Frame): void {
+    if (typeof (frame as Frame | null)?.type !== 'string') {
+      throw new TypeError('A frame is an object with a type');
+    }
     if (this.#state !== 'open' || this.#connection === null) {
       throw clientError('not_connected', 'The live socket is not open');
     }
