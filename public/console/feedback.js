@@ -11,12 +11,16 @@ export function notice(kind, { title, text, actions = [] }) {
   return h(`div.notice.${kind}`, {}, icon(MARKS[kind]), said);
 }
 
-/** What went wrong, what to do, and for a fault of the server the id that its log knows it by. */
-export function problemNotice(error, { retry } = {}) {
+/**
+ * What went wrong, what to do, and for a fault of the server the id that its log knows it by.
+ * @param options `faults`: what is wrong in what was given, where no field shows it
+ */
+export function problemNotice(error, { retry, faults = error?.errors ?? [] } = {}) {
   const { title, advice, link, requestId } = explain(error);
   const text = content([
     advice,
     requestId && h('span.small', {}, ' Request ', h('code', {}, requestId)),
+    faults.map(({ path, message }) => h('span', {}, ` ${path}: ${message}.`)),
   ]);
   const actions = content([
     retry && h('button', { type: 'button', onclick: retry }, 'Try again'),

@@ -89,9 +89,8 @@ export function showFaults(root, error) {
   if (isAbort(error)) return;
   const left = (error.errors ?? []).filter((fault) => !showFault(root, fault));
   const isAllBeside = error.errors?.length > 0 && left.length === 0;
-  if (!isAllBeside) root.querySelector('.problem').replaceChildren(problemNotice(error));
-  for (const { path, message } of left) {
-    root.querySelector('.problem .notice > div').append(h('span', {}, `${path}: ${message}`));
+  if (!isAllBeside) {
+    root.querySelector('.problem').replaceChildren(problemNotice(error, { faults: left }));
   }
   root.querySelector('[aria-invalid="true"]')?.focus();
 }

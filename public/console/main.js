@@ -2,6 +2,7 @@ import { explainEnd, rememberEnd } from './account/session-end.js';
 import { AccountLive } from './account-live.js';
 import { problemNotice, toast } from './feedback.js';
 import { startRouter } from './router.js';
+import { ignoreSecondClicks } from './second-click.js';
 import { createShell } from './shell.js';
 
 const root = document.getElementById('main');
@@ -13,6 +14,7 @@ try {
 }
 
 async function start() {
+  ignoreSecondClicks();
   const account = await openAccount();
   const live = new AccountLive(account);
   const context = { account, live, navigate };
@@ -34,15 +36,26 @@ async function start() {
 
 /** The session of the account is kept in the browser, and all its tabs share it. */
 async function openAccount() {
-  const { browserStorage, createClient } = await import('/client/medallion.js').catch((error) => {
-    throw new Error(
-      'The client library at /client/medallion.js is missing: run `npm run prepare`.',
-      {
-        cause: error,
-      },
-    );
-  });
-  return createClient({ storage: browserStorage('medallion.account'), deviceName: 'Console' });
+  const { browserStorage, createClient, memoryStorage } =
+    await import('/client/medallion.js').catch((error) => {
+      throw new Error(
+        'The client library at /client/medallion.js is missing: run `npm run prepare`.',
+        {
+          cause: error,
+        },
+      );
+    });
+  const storage = mayStore() ? browserStorage('medallion.account') : memoryStorage();
+  return createClient({ storage, deviceName: 'Console' });
+}
+
+/** Whoever forbids the browser to store anything is signed out by a reload, and by nothing else. */
+function mayStore() {
+  try {
+    return Boolean(globalThis.localStorage);
+  } catch {
+    return false;
+  }
 }
 
 /** @param options `isInPlace`: the way back leads past the page that is left */

@@ -15,10 +15,7 @@ const ADVICE = {
   signed_out: { title: 'You are signed out.', link: SIGN_IN_AGAIN },
   not_connected: { title: 'There is no live connection.', advice: 'Wait until it is back.' },
   connection_lost: { title: 'The live connection was lost.', advice: 'Try again once it is back.' },
-  invalid_request: {
-    title: 'Something in the form is not right.',
-    advice: 'See beside the fields.',
-  },
+  invalid_request: { title: 'Something that was given is not right.' },
   weak_password: { title: 'This password cannot be used.', advice: 'See beside the field why.' },
   invalid_credentials: {
     title: 'The e-mail address or the password is not right.',

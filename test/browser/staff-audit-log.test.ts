@@ -69,7 +69,7 @@ test('filters narrow it down, and are in the address', async (t) => {
   announce(/status of 400/);
   await page.getByLabel('By').fill('somebody');
   await page.getByLabel('By').blur();
-  await page.getByText('Something in the form is not right.').waitFor();
+  await page.getByText('Something that was given is not right.').waitFor();
 });
 
 test('a user’s own events are a click away', async (t) => {
