@@ -111,11 +111,16 @@ function typeOf(answer: AnswerSchema): string {
 function describeMessage(schemas: PublishedSchemas, frame: PublishedFrame) {
   const { schema, direction, type, summary } = frame;
   const payload = schemas.add(schema, direction === 'receive' ? 'input' : 'output');
+  const example = schemas.exampleOf(payload) as Record<string, unknown>;
+  // A team's own fields may come without examples.
+  const isWhole = ((payload.required ?? []) as string[]).every(
+    (name) => example[name] !== undefined,
+  );
   return {
     name: type,
     ...(summary !== undefined && { summary }),
     payload,
-    examples: [{ name: type, payload: schemas.exampleOf(payload) }],
+    ...(isWhole && { examples: [{ name: type, payload: example }] }),
   };
 }
 
