@@ -4,7 +4,11 @@ interface Listening {
 }
 
 interface Locks {
-  request<T>(name: string, options: { signal: AbortSignal }, task: () => Promise<T>): Promise<T>;
+  request<T>(
+    name: string,
+    options: { signal: AbortSignal } | { ifAvailable: true },
+    task: (lock: unknown) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** What only some of the platforms have. */

@@ -27,7 +27,7 @@ interface RefresherParts {
 /** Renews the access token, one request at a time however many wait for it. */
 export class Refresher {
   readonly #parts: RefresherParts;
-  #running: { turn: Turn; done: Promise<void> } | null = null;
+  #running: { turn: Turn; stale: string; done: Promise<void> } | null = null;
   /** The service has said when to come back; by the steady clock. */
   #barred: { untilMs: number; error: MedallionError } | null = null;
 
@@ -43,11 +43,17 @@ export class Refresher {
     const { keeper } = this.#parts;
     if (!keeper.isCurrent(turn)) return Promise.reject(signedOutError());
     if (keeper.stored.accessToken !== stale) return Promise.resolve();
-    if (this.#running?.turn === turn) return this.#running.done;
+    const running = this.#running;
+    if (running?.turn === turn) {
+      if (running.stale === stale) return running.done;
+      // It is about the token before, which another tab has exchanged.
+      const again = () => this.refresh(turn, stale);
+      return running.done.then(again, again);
+    }
     const done = this.#persist(turn, stale).finally(() => {
       if (this.#running?.done === done) this.#running = null;
     });
-    this.#running = { turn, done };
+    this.#running = { turn, stale, done };
     return done;
   }
 

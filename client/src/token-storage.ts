@@ -25,6 +25,8 @@ export function memoryStorage(): TokenStorage {
   };
 }
 
+/** What another tab has stored may come to be seen only after its lock was given up: it goes another way. */
+const SETTLE_MS = 150;
 /** A tab that hangs must not hold up the others for ever; longer than a refresh takes. */
 const LOCK_PATIENCE_MS = 30_000;
 
@@ -69,11 +71,19 @@ async function withLock<T>(
   }, LOCK_PATIENCE_MS);
   const begun = { isSo: false };
   try {
-    return await locks.request(name, { signal: waiting.signal }, () => {
+    let isContended = false;
+    const run = async (): Promise<T> => {
       begun.isSo = true;
       clearTimeout(timer);
+      if (isContended) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       return task();
-    });
+    };
+    const tried = await locks.request(name, { ifAvailable: true }, async (lock) =>
+      lock === null ? null : { result: await run() },
+    );
+    if (tried !== null) return tried.result;
+    isContended = true;
+    return await locks.request(name, { signal: waiting.signal }, run);
   } catch (error) {
     if (begun.isSo) throw error;
     // Refused, or not in time: better two refreshes at once than none.
